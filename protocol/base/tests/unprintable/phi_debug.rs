@@ -1,0 +1,3 @@
+fn main() {
+    println!("{:?}", autoclave_base::Phi::new("Ada"));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = serde_json::to_string(&autoclave_base::Phi::new("Ada"));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", autoclave_base::Secret::new([1_u8; 32]));
+}
