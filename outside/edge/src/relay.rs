@@ -1,0 +1,133 @@
+//! The relay: passes a request on to a party and the answer back, both as they come.
+//! It belongs to the edge.
+//! Only the headers named here pass, in either direction, and a body is never held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderName};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use crate::body::{BodyEnded, Tally, Watched};
+use crate::config::Limits;
+use crate::problem::Problem;
+use crate::route::{PartyRoute, SEALED_BYTES_MAX};
+
+/// Parties are near; one that takes longer to accept is down.
+const CONNECT_MS: u64 = 3_000;
+/// Idle connections kept for each party.
+const IDLE_PER_PARTY_MAX: usize = 64;
+
+const REQUEST_HEADERS: &[HeaderName] = &[header::CONTENT_TYPE, header::ACCEPT];
+const RESPONSE_HEADERS: &[HeaderName] =
+    &[header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CACHE_CONTROL, header::RETRY_AFTER];
+
+/// Connections to the parties.
+pub(crate) struct Relay {
+    client: Client<HttpConnector, Watched<Incoming>>,
+    limits: Limits,
+}
+
+/// A request that was passed on: its answer, or why there is none.
+pub(crate) struct Relayed {
+    pub(crate) answer: Result<Response<Watched<Incoming>>, Problem>,
+    pub(crate) received: Arc<Tally>,
+}
+
+impl Relay {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(Duration::from_millis(CONNECT_MS)));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(IDLE_PER_PARTY_MAX)
+            .build(connector);
+        Self { client, limits }
+    }
+
+    /// Passes a request on.
+    pub(crate) async fn pass(
+        &self,
+        upstream: &Authority,
+        route: &PartyRoute<'_>,
+        request: Request<Incoming>,
+    ) -> Relayed {
+        let (parts, body) = request.into_parts();
+        let declared = body.size_hint().lower();
+        let body = Watched::new(body, route.body_bytes_max, self.limits.stall());
+        let received = body.tally();
+        if declared > route.body_bytes_max {
+            return Relayed { answer: Err(Problem::BodyTooLarge), received };
+        }
+        let answer = match outward(upstream, route, &parts, body) {
+            Some(outward) => self.exchange(outward, &received).await,
+            None => Err(Problem::RouteUnknown),
+        };
+        Relayed { answer, received }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Watched<Incoming>>,
+        received: &Tally,
+    ) -> Result<Response<Watched<Incoming>>, Problem> {
+        match timeout(self.limits.answer(), self.client.request(request)).await {
+            Err(_) => Err(Problem::UpstreamSilent),
+            Ok(Err(_)) => Err(blame(received)),
+            Ok(Ok(response)) => Ok(inward(response, self.limits.answer())),
+        }
+    }
+}
+
+/// Who broke the exchange: the request's body, or the party.
+fn blame(received: &Tally) -> Problem {
+    match received.ended() {
+        Some(BodyEnded::TooLarge) => Problem::BodyTooLarge,
+        Some(BodyEnded::Stalled) => Problem::BodyStalled,
+        Some(BodyEnded::Broken) => Problem::BodyBroken,
+        None => Problem::UpstreamUnreachable,
+    }
+}
+
+fn outward(
+    upstream: &Authority,
+    route: &PartyRoute<'_>,
+    parts: &http::request::Parts,
+    body: Watched<Incoming>,
+) -> Option<Request<Watched<Incoming>>> {
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(upstream.clone())
+        .path_and_query(PathAndQuery::try_from(route.path).ok()?)
+        .build()
+        .ok()?;
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    copy(&parts.headers, request.headers_mut(), REQUEST_HEADERS);
+    Some(request)
+}
+
+fn inward(response: Response<Incoming>, stall: Duration) -> Response<Watched<Incoming>> {
+    let (parts, body) = response.into_parts();
+    let mut response = Response::new(Watched::new(body, SEALED_BYTES_MAX, stall));
+    *response.status_mut() = parts.status;
+    copy(&parts.headers, response.headers_mut(), RESPONSE_HEADERS);
+    response
+}
+
+fn copy(from: &HeaderMap, to: &mut HeaderMap, allowed: &[HeaderName]) {
+    for name in allowed {
+        if let Some(value) = from.get(name) {
+            to.insert(name, value.clone());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The listening socket: accepts, bounds and drains connections.
+//! It belongs to the edge.
+//! A connection never outlives the drain's deadline, and a silent one is closed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::front::{Front, SharedFront};
+use crate::io::Impatient;
+
+/// Bytes of a request's head: a method, a short path and a few headers.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Pause after a failed accept, such as too many open files.
+const ACCEPT_PAUSE_MS: u64 = 50;
+
+/// Why the edge cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl BindError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        "edge.bind"
+    }
+}
+
+/// An edge that listens.
+pub struct Edge {
+    listener: TcpListener,
+    address: SocketAddr,
+    config: Config,
+}
+
+impl Edge {
+    /// Opens the listening socket.
+    pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let fail = |source| BindError { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+        Ok(Self { listener, address, config })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Relays until `stop` is ready, then lets open requests end within the drain's deadline.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let limits = self.config.limits;
+        let (drain, draining) = watch::channel(false);
+        let places = Arc::new(Semaphore::new(limits.connections_max));
+        let front = Arc::new(Front::new(self.config));
+        let mut open = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let place = tokio::select! {
+                () = &mut stop => break,
+                place = Arc::clone(&places).acquire_owned() => place,
+            };
+            let Ok(place) = place else { break };
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, from)) => {
+                    let connection = Connection { stream, from, place, stall: limits.stall() };
+                    open.spawn(connection.serve(Arc::clone(&front), draining.clone()));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await,
+            }
+            while open.try_join_next().is_some() {}
+        }
+        drop(self.listener);
+        drain.send_replace(true);
+        finish(open, limits.drain()).await;
+    }
+}
+
+async fn finish(mut open: JoinSet<()>, deadline: Duration) {
+    let all = async { while open.join_next().await.is_some() {} };
+    if tokio::time::timeout(deadline, all).await.is_err() {
+        tracing::warn!("drain deadline passed; closing what is open");
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    from: SocketAddr,
+    place: OwnedSemaphorePermit,
+    stall: Duration,
+}
+
+impl Connection {
+    async fn serve(self, front: SharedFront, mut draining: watch::Receiver<bool>) {
+        let _place = self.place;
+        let _ = self.stream.set_nodelay(true);
+        let from = self.from.ip();
+        let service = service_fn(move |request| {
+            let front = Arc::clone(&front);
+            async move { Ok::<_, std::convert::Infallible>(front.answer(request, from).await) }
+        });
+        let io = TokioIo::new(Impatient::new(self.stream, self.stall));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.stall)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(io, service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = draining.wait_for(|draining| *draining) => (),
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}
