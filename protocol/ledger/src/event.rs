@@ -1,0 +1,195 @@
+//! What a ledger line can say. Every field is `LogSafe`: ids, names, digests, codes and
+//! pseudonyms. Health data has no field here, and a type that could carry it fails the
+//! test beside this file before it compiles.
+
+use std::fmt;
+
+use autoclave_base::ids::{KeyName, ModelName, WorkloadName};
+use autoclave_base::{Digest, LogSafe};
+use serde::{Deserialize, Serialize};
+
+use crate::label::{Label, Pseudonym};
+
+/// How a question to a policy ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// A rule permits it and none forbids it.
+    Granted,
+    /// No rule permits it, or one forbids it.
+    Refused,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Granted => "granted",
+            Self::Refused => "refused",
+        })
+    }
+}
+
+impl LogSafe for Decision {}
+
+/// Something that happened, and that nobody can make unhappen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The log begins.
+    Genesis {
+        /// Whose log this is.
+        workload: WorkloadName,
+    },
+    /// An enclave started.
+    Boot {
+        /// The enclave's role.
+        workload: WorkloadName,
+        /// The code and configuration that started.
+        measurement: Digest,
+        /// Its own token, where it has one already.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<Digest>,
+    },
+    /// The attestor appraised evidence; the line precedes the token.
+    Verdict {
+        /// The role that the manifest gives this measurement, or `unknown`.
+        workload: WorkloadName,
+        /// What was measured.
+        measurement: Digest,
+        /// The TEE kind, as in `software`.
+        kind: Label,
+        /// `affirming` or `contraindicated`.
+        status: Label,
+        /// The token that leaves after this line.
+        token: Digest,
+        /// The appraisal policy.
+        policy: Digest,
+    },
+    /// The broker let a key go; the line precedes the key.
+    Release {
+        /// Which key.
+        key: KeyName,
+        /// Which of its versions.
+        version: u32,
+        /// To whom.
+        workload: WorkloadName,
+        /// To which code.
+        measurement: Digest,
+        /// The token that the key is wrapped to.
+        token: Digest,
+        /// The policy that decided.
+        policy: Digest,
+        /// The rules that permitted it, at most [`crate::RULES_MAX`].
+        rules: Vec<Label>,
+    },
+    /// Somebody was refused something.
+    Refusal {
+        /// What was asked for, as in `release`.
+        operation: Label,
+        /// The stable code of the refusal.
+        code: Label,
+        /// The rule that was not met.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<Label>,
+        /// The claim that the rule looked at.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        claim: Option<Label>,
+        /// What the rule wants.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<Label>,
+        /// What the claim said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        found: Option<Label>,
+        /// Who asked, where that was verified.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workload: Option<WorkloadName>,
+        /// The token of who asked, where that was verified.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<Digest>,
+    },
+    /// Somebody reached for a record.
+    Access {
+        /// A member of staff by id, or a workload.
+        actor: Label,
+        /// In which role.
+        role: Label,
+        /// What they wanted to do, as in `read`.
+        action: Label,
+        /// With what kind of thing, as in `ImagingStudy`; an id only where it tells nothing.
+        resource: Label,
+        /// Whose record.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subject: Option<Pseudonym>,
+        /// Purpose of use, as in `TREAT`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        purpose: Option<Label>,
+        /// Whether they may.
+        decision: Decision,
+        /// The rules that decided, at most [`crate::RULES_MAX`].
+        rules: Vec<Label>,
+    },
+    /// A model answered; the line precedes the answer.
+    Result {
+        /// The model by name.
+        model: ModelName,
+        /// The model by its bytes.
+        model_digest: Digest,
+        /// What was asked.
+        request: Digest,
+        /// What was answered.
+        response: Digest,
+        /// The answering enclave's token.
+        token: Digest,
+        /// Who asked.
+        caller: WorkloadName,
+    },
+    /// A policy came into force.
+    PolicyChange {
+        /// Which policy.
+        name: Label,
+        /// What was in force before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<Digest>,
+        /// What is in force now.
+        to: Digest,
+    },
+    /// A key was made, imported, rotated or revoked.
+    KeyChange {
+        /// Which key.
+        key: KeyName,
+        /// Which of its versions.
+        version: u32,
+        /// `created`, `imported`, `rotated` or `revoked`.
+        action: Label,
+        /// Who did it.
+        by: Label,
+    },
+}
+
+impl Event {
+    /// The event's name as the line's member `event` gives it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Genesis { .. } => "genesis",
+            Self::Boot { .. } => "boot",
+            Self::Verdict { .. } => "verdict",
+            Self::Release { .. } => "release",
+            Self::Refusal { .. } => "refusal",
+            Self::Access { .. } => "access",
+            Self::Result { .. } => "result",
+            Self::PolicyChange { .. } => "policy_change",
+            Self::KeyChange { .. } => "key_change",
+        }
+    }
+
+    /// The rules that a line names.
+    pub(crate) fn rules(&self) -> &[Label] {
+        match self {
+            Self::Release { rules, .. } | Self::Access { rules, .. } => rules,
+            _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
