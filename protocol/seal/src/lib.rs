@@ -1,0 +1,17 @@
+//! Everything that Autoclave seals: requests and answers ([`request`]), keys on their way
+//! to attested code ([`wrap`]), files at rest ([`file`]), and the keys for all of them
+//! ([`keys`], [`kdf`]). The rules belong to all parties alike, and every bound is a named
+//! constant. No I/O, no clock and no runtime live here: streams are `futures` adapters, and
+//! the time is an argument.
+
+pub mod file;
+pub mod fresh;
+pub mod kdf;
+pub mod keys;
+pub mod request;
+pub mod wrap;
+
+mod suite;
+
+pub use keys::{PublicSealingKey, SealingKeys};
+pub use suite::Kem;
