@@ -2,7 +2,10 @@
 //! signs one only when every line under it is durable. A [`Checkpoint`] is made from a
 //! verified signature and from nothing else.
 
+use autoclave_base::Secret;
 use ed25519_dalek::SigningKey;
+use hkdf::Hkdf;
+use sha2::Sha256;
 
 use crate::hash::Hash;
 use crate::note::{self, KeyRefusal, LogKey, NoteRefusal};
@@ -104,6 +107,12 @@ impl LogSigner {
     /// The key that verifies what this one signs.
     pub const fn public(&self) -> &LogKey {
         &self.public
+    }
+
+    /// Another secret of this log, for `purpose`: HMAC-SHA256 under the private key
+    /// (HKDF-Extract is just that, RFC 5869). Tells nothing about the key.
+    pub fn derive(&self, purpose: &str) -> Secret<[u8; 32]> {
+        Secret::new(Hkdf::<Sha256>::extract(Some(self.key.as_bytes()), purpose.as_bytes()).0.into())
     }
 
     /// The signed checkpoint of `size` and `root`. The caller has made every line under it

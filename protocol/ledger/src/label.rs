@@ -6,7 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use autoclave_base::{Digest, LogSafe, Secret, b64};
+use hkdf::HkdfExtract;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::Sha256;
 
 /// Longest label: a digest, a rule's name or a route template fits.
 const LABEL_BYTES_MAX: usize = 128;
@@ -60,13 +62,12 @@ impl Label {
 pub struct Pseudonym(String);
 
 impl Pseudonym {
-    /// The pseudonym of `id` under `key`. Hashed inside and outside, as HMAC does, so that
-    /// one pseudonym tells nothing about another.
+    /// The pseudonym of `id` under `key`: HMAC-SHA256 (HKDF-Extract is just that).
     pub fn of(key: &Secret<[u8; 32]>, id: &impl LogSafe) -> Self {
-        let id = id.to_string();
-        let inner = Digest::of_parts(&[PSEUDONYM_DOMAIN, key.expose(), id.as_bytes()]);
-        let outer = Digest::of_parts(&[PSEUDONYM_DOMAIN, key.expose(), inner.bytes()]);
-        Self(b64::encode(outer.bytes()))
+        let mut mac = HkdfExtract::<Sha256>::new(Some(key.expose()));
+        mac.input_ikm(PSEUDONYM_DOMAIN);
+        mac.input_ikm(id.to_string().as_bytes());
+        Self(b64::encode(mac.finalize().0))
     }
 
     /// The pseudonym as text: 43 characters of base64url.

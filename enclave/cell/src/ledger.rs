@@ -1,0 +1,171 @@
+//! The host of an enclave's own ledger: a journal that is durable before anybody learns of
+//! a line, and the C2SP files that are made from it. Part of every enclave; the disk it
+//! writes to belongs to the machine's administrator and is believed in nothing. A line is
+//! never taken back, and no two checkpoints are signed that contradict each other.
+//!
+//! Order of one line: encoded → written to the journal with others → `fsync` → in the tree
+//! → checkpoint signed → its caller resumes → tiles and checkpoint file. What the last step
+//! writes can be rebuilt from the journal at any start. A disk that loses, alters or rolls
+//! back what a published checkpoint covers is noticed at the next start, which is refused;
+//! a copy of the whole disk from earlier is noticed by whoever holds a later checkpoint
+//! ([`Options::known`], witnesses, proofs).
+
+mod disk;
+mod error;
+mod frame;
+mod publish;
+mod recover;
+mod serve;
+mod shared;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use autoclave_ledger::{Entry, Event, LedgerProof, LogKey, LogSigner};
+use tokio::sync::{mpsc, oneshot};
+
+pub use error::{AppendError, LedgerError};
+pub use serve::{Caching, Served};
+
+use crate::clock::Clock;
+use disk::{Disk, Folder};
+use publish::Publisher;
+use shared::Shared;
+use writer::{Request, Writer};
+
+/// Lines that wait for the disk; whoever comes after them waits before its line is taken.
+const QUEUE_LINES_MAX: usize = 8192;
+
+/// How to open a ledger.
+pub struct Options {
+    /// Where its files lie. Made where it does not exist.
+    pub folder: PathBuf,
+    /// Its name and key; the same at every start.
+    pub signer: LogSigner,
+    /// The time that lines carry.
+    pub clock: Clock,
+    /// A checkpoint that the enclave remembers, from sealed state: the ledger must extend
+    /// it. With one, a ledger that has vanished is refused rather than begun anew.
+    pub known: Option<String>,
+}
+
+/// A line that is durable, with its proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Which line, from 0.
+    pub index: u64,
+    /// The proof that it is in the log.
+    pub proof: LedgerProof,
+}
+
+/// The enclave's ledger. Copies are the same ledger; it closes with the last.
+#[derive(Clone)]
+pub struct Ledger(Arc<Host>);
+
+struct Host {
+    queue: Option<mpsc::Sender<Request>>,
+    shared: Arc<Shared>,
+    publisher: Arc<Publisher>,
+    clock: Clock,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a folder, or begins it; blocks while it reads the journal. When
+    /// this returns, all files are as the journal says.
+    pub fn open(options: Options) -> Result<Self, LedgerError> {
+        let disk = Folder::open(&options.folder)?;
+        Self::on(Arc::new(disk), options.signer, options.clock, options.known.as_deref())
+    }
+
+    fn on(
+        disk: Arc<dyn Disk>,
+        signer: LogSigner,
+        clock: Clock,
+        known: Option<&str>,
+    ) -> Result<Self, LedgerError> {
+        let recovered = recover::recover(&*disk, &signer, known)?;
+        let shared = Arc::new(Shared::new(disk, signer, &recovered));
+        let publisher = Arc::new(Publisher::new(Arc::clone(&shared)));
+        publisher.repair().map_err(LedgerError::io)?;
+        let (queue, requests) = mpsc::channel(QUEUE_LINES_MAX);
+        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&publisher), recovered.journal_bytes);
+        let threads = vec![
+            spawn("ledger-writer", move || writer.run(requests))?,
+            spawn("ledger-publisher", {
+                let publisher = Arc::clone(&publisher);
+                move || publisher.run()
+            })?,
+        ];
+        Ok(Self(Arc::new(Host { queue: Some(queue), shared, publisher, clock, threads })))
+    }
+
+    /// Appends a line. When this returns `Ok`, the line is on the disk and stays. After an
+    /// error, or if the caller stops waiting, it may or may not be there: what depends on
+    /// the line must not happen.
+    pub async fn append(&self, event: Event) -> Result<Line, AppendError> {
+        let entry = Arc::new(Entry { time: self.0.clock.now(), event }.to_bytes()?);
+        let (answer, answered) = oneshot::channel();
+        let request = Request { entry: Arc::clone(&entry), answer };
+        let queue = self.0.queue.as_ref().ok_or(AppendError::Stopped)?;
+        queue.send(request).await.map_err(|_| AppendError::Stopped)?;
+        let committed = answered.await.map_err(|_| AppendError::Stopped)??;
+        let proof = self.0.shared.prove(committed.index, &committed.head, &entry);
+        Ok(Line { index: committed.index, proof: proof.ok_or(AppendError::Stopped)? })
+    }
+
+    /// How many lines there are.
+    pub fn size(&self) -> u64 {
+        self.0.shared.head().size
+    }
+
+    /// The latest signed checkpoint; every line under it is durable.
+    pub fn checkpoint(&self) -> String {
+        self.0.shared.head().checkpoint.clone()
+    }
+
+    /// The key that verifies checkpoints.
+    pub fn key(&self) -> &LogKey {
+        self.0.shared.signer().public()
+    }
+
+    /// Line `index` with a proof up to the latest checkpoint; none where there is no such
+    /// line, or where the disk no longer gives it.
+    pub fn line(&self, index: u64) -> Option<Line> {
+        let entry = self.0.shared.entry(index)?;
+        let proof = self.0.shared.prove(index, &self.0.shared.head(), &entry)?;
+        Some(Line { index, proof })
+    }
+
+    /// What to answer to `GET /ledger/<path>`: `checkpoint`, `key`, `tile/…`. May read the
+    /// journal, so it may block.
+    pub fn serve(&self, path: &str) -> Option<Served> {
+        serve::serve(&self.0.shared, path)
+    }
+
+    /// Brings tiles and checkpoint file up to the last line, without waiting for the
+    /// publisher's turn; blocks. For the end of a drain.
+    pub fn publish(&self) -> Result<(), LedgerError> {
+        self.0.publisher.publish().map_err(LedgerError::io)
+    }
+}
+
+/// Finishes what was accepted, publishes it, and lets the folder go.
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told so; there is nobody to hand the panic to.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LedgerError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(LedgerError::io)
+}
+
+#[cfg(test)]
+mod tests;
