@@ -40,11 +40,11 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// `--config PATH`, and nothing else.
+/// One path, and nothing else.
 fn configuration_path() -> Result<PathBuf, &'static str> {
     let mut arguments = std::env::args_os().skip(1);
-    match (arguments.next(), arguments.next(), arguments.next()) {
-        (Some(flag), Some(path), None) if flag == "--config" => Ok(PathBuf::from(path)),
-        _ => Err("usage: autoclave-edge --config FILE"),
+    match (arguments.next(), arguments.next()) {
+        (Some(path), None) => Ok(PathBuf::from(path)),
+        _ => Err("usage: autoclave-edge CONFIG.toml"),
     }
 }
