@@ -195,7 +195,9 @@ fn first_of(tile: &Tile, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let width = usize::from(tile.width());
     let length = match tile.kind() {
         TileKind::Hashes(_) => width * Hash::BYTES,
-        TileKind::Entries => unbundle(&bytes).ok()?.iter().take(width).map(|entry| 2 + entry.len()).sum(),
+        TileKind::Entries => {
+            unbundle(&bytes).ok()?.iter().take(width).map(|entry| 2 + entry.len()).sum()
+        }
     };
     (length <= bytes.len()).then(|| bytes.truncate(length))?;
     Some(bytes)
@@ -254,7 +256,11 @@ fn same_tree(earlier: &Checkpoint, tree: &Tree) -> Result<(), AuditRefusal> {
 }
 
 /// A proof counts if it holds by itself and its checkpoint is of this very log.
-fn check_proofs(proofs: &[LedgerProof], key: &LogKey, tree: &Tree) -> Result<Vec<u64>, AuditRefusal> {
+fn check_proofs(
+    proofs: &[LedgerProof],
+    key: &LogKey,
+    tree: &Tree,
+) -> Result<Vec<u64>, AuditRefusal> {
     let check = |proof: &LedgerProof| {
         let index = proof.index;
         let refused = |source| AuditRefusal::Proof { index, source };
@@ -267,4 +273,4 @@ fn check_proofs(proofs: &[LedgerProof], key: &LogKey, tree: &Tree) -> Result<Vec
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -57,7 +57,8 @@ impl Checkpoint {
     pub fn open(note: &str, key: &LogKey) -> Result<Self, CheckpointRefusal> {
         let text = key.open(note)?;
         let mut lines = text.split_terminator('\n');
-        let mut line = || lines.next().filter(|line| !line.is_empty()).ok_or(CheckpointRefusal::Malformed);
+        let mut line =
+            || lines.next().filter(|line| !line.is_empty()).ok_or(CheckpointRefusal::Malformed);
         let (origin, size, root) = (line()?, line()?, line()?);
         if lines.any(str::is_empty) {
             return Err(CheckpointRefusal::Malformed);
@@ -124,4 +125,4 @@ impl LogSigner {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

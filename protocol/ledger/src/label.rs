@@ -39,8 +39,13 @@ impl Label {
 
     /// The label of a value that is safe to log: an id, a name, a digest, a number, a code.
     /// What does not fit is replaced by its digest.
-    pub fn of(value: &(impl LogSafe + ?Sized)) -> Self {
+    pub fn of(value: &impl LogSafe) -> Self {
         Self::of_claim(&value.to_string())
+    }
+
+    /// The label of a code that stands in the program, as in `token.expired`.
+    pub fn code(code: &'static str) -> Self {
+        Self::of_claim(code)
     }
 
     /// The label of a claim or of a policy's rule as configured: the text where it is a
@@ -137,7 +142,7 @@ mod tests {
             assert_eq!(Label::of_claim(good).as_str(), good);
         }
         assert_eq!(Label::of(&true).as_str(), "true");
-        assert_eq!(Label::of("token.expired").as_str(), "token.expired");
+        assert_eq!(Label::code("token.expired").as_str(), "token.expired");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use note::{KeyRefusal, LogKey};
 pub use proof::{MerkleRefusal, verify_consistency, verify_inclusion};
 pub use receipt::{LedgerProof, ProofRefusal};
 pub use tile::{
-    BUNDLE_BYTES_MAX, BundleError, TILE_WIDTH, Tile, TileKind, TilePathError, bundle, tiles_between, tiles_of,
-    unbundle,
+    BUNDLE_BYTES_MAX, BundleError, TILE_WIDTH, Tile, TileKind, TilePathError, bundle,
+    tiles_between, tiles_of, unbundle,
 };
 pub use tree::Tree;

@@ -88,7 +88,8 @@ impl LogKey {
         for line in signatures.split_terminator('\n') {
             let (name, id, signature) = signature_line(line)?;
             if name == self.name && id == self.id() {
-                let signature = Signature::from_slice(&signature).map_err(|_| NoteRefusal::Signature)?;
+                let signature =
+                    Signature::from_slice(&signature).map_err(|_| NoteRefusal::Signature)?;
                 let checked = self.key.verify_strict(text.as_bytes(), &signature);
                 checked.map_err(|_| NoteRefusal::Signature)?;
                 signed = true;

@@ -106,7 +106,8 @@ impl FromStr for Tile {
             Some((index, width)) => (index, number(width)?),
             None => (rest, TILE_WIDTH),
         };
-        let kind = if level == "entries" { TileKind::Entries } else { TileKind::Hashes(number(level)?) };
+        let kind =
+            if level == "entries" { TileKind::Entries } else { TileKind::Hashes(number(level)?) };
         let index = index.replace(['x', '/'], "").parse().map_err(|_| TilePathError)?;
         let width = u16::try_from(width).map_err(|_| TilePathError)?;
         let tile = Self { kind, index, width };
@@ -151,7 +152,9 @@ pub fn tiles_between(old: u64, new: u64) -> impl Iterator<Item = Tile> {
 pub struct BundleError;
 
 /// The bytes of a bundle: each entry after its length (16 bits, big-endian).
-pub fn bundle<E: AsRef<[u8]>>(entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, BundleError> {
+pub fn bundle<E: AsRef<[u8]>>(
+    entries: impl IntoIterator<Item = E>,
+) -> Result<Vec<u8>, BundleError> {
     let mut bytes = Vec::new();
     for entry in entries {
         let entry = entry.as_ref();

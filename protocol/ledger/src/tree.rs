@@ -154,4 +154,4 @@ fn at(index: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

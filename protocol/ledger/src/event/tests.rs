@@ -1,0 +1,128 @@
+use autoclave_base::UnixTime;
+use serde_json::json;
+
+use super::*;
+use crate::entry::Entry;
+
+pub(crate) fn label(text: &str) -> Label {
+    Label::parse(text).unwrap()
+}
+
+fn name(text: &str) -> WorkloadName {
+    WorkloadName::parse(text).unwrap()
+}
+
+/// One event of each kind, with every field present.
+pub(crate) fn all() -> Vec<Event> {
+    let (workload, digest) = (name("clinic"), Digest::of("x"));
+    let key = KeyName::parse("model/brain-mri").unwrap();
+    vec![
+        Event::Genesis { workload: workload.clone() },
+        Event::Boot { workload: workload.clone(), measurement: digest, token: Some(digest) },
+        Event::Verdict {
+            workload: workload.clone(),
+            measurement: digest,
+            kind: label("software"),
+            status: label("affirming"),
+            token: digest,
+            policy: digest,
+        },
+        Event::Release {
+            key: key.clone(),
+            version: 3,
+            workload: workload.clone(),
+            measurement: digest,
+            token: digest,
+            policy: digest,
+            rules: vec![label("release.model")],
+        },
+        Event::Refusal {
+            operation: label("release"),
+            code: label("release.refused"),
+            rule: Some(label("release.model")),
+            claim: Some(label("hw_backed")),
+            expected: Some(label("true")),
+            found: Some(label("false")),
+            workload: Some(workload.clone()),
+            token: Some(digest),
+        },
+        Event::Access {
+            actor: label("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f"),
+            role: label("clerk"),
+            action: label("read"),
+            resource: label("ImagingStudy"),
+            subject: Some(Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)),
+            purpose: Some(label("TREAT")),
+            decision: Decision::Granted,
+            rules: vec![label("clerk.read")],
+        },
+        Event::Result {
+            model: ModelName::parse("brain-mri").unwrap(),
+            model_digest: digest,
+            request: digest,
+            response: digest,
+            token: digest,
+            caller: workload,
+        },
+        Event::PolicyChange { name: label("release"), from: Some(digest), to: digest },
+        Event::KeyChange { key, version: 3, action: label("rotated"), by: label("administrator") },
+    ]
+}
+
+/// Compiles only while each field of each event is `LogSafe`; a new field stops it here.
+fn fields(event: &Event) -> Vec<&dyn LogSafe> {
+    fn maybe(field: Option<&impl LogSafe>) -> Vec<&dyn LogSafe> {
+        field.into_iter().map(|field| field as &dyn LogSafe).collect()
+    }
+    fn each(fields: &[impl LogSafe]) -> Vec<&dyn LogSafe> {
+        fields.iter().map(|field| field as &dyn LogSafe).collect()
+    }
+    match event {
+        Event::Genesis { workload } => vec![workload],
+        Event::Boot { workload, measurement, token } => {
+            [vec![workload as &dyn LogSafe, measurement], maybe(token.as_ref())].concat()
+        }
+        Event::Verdict { workload, measurement, kind, status, token, policy } => {
+            vec![workload, measurement, kind, status, token, policy]
+        }
+        Event::Release { key, version, workload, measurement, token, policy, rules } => {
+            let fixed: Vec<&dyn LogSafe> = vec![key, version, workload, measurement, token, policy];
+            [fixed, each(rules)].concat()
+        }
+        Event::Refusal { operation, code, rule, claim, expected, found, workload, token } => {
+            let said = [rule, claim, expected, found].map(|field| maybe(field.as_ref())).concat();
+            let who = [maybe(workload.as_ref()), maybe(token.as_ref())].concat();
+            [vec![operation as &dyn LogSafe, code], said, who].concat()
+        }
+        Event::Access { actor, role, action, resource, subject, purpose, decision, rules } => {
+            let fixed: Vec<&dyn LogSafe> = vec![actor, role, action, resource, decision];
+            [fixed, maybe(subject.as_ref()), maybe(purpose.as_ref()), each(rules)].concat()
+        }
+        Event::Result { model, model_digest, request, response, token, caller } => {
+            vec![model, model_digest, request, response, token, caller]
+        }
+        Event::PolicyChange { name, from, to } => {
+            [vec![name as &dyn LogSafe, to], maybe(from.as_ref())].concat()
+        }
+        Event::KeyChange { key, version, action, by } => vec![key, version, action, by],
+    }
+}
+
+#[test]
+fn a_line_says_nothing_but_its_log_safe_fields() {
+    for event in all() {
+        let said: Vec<String> = fields(&event).iter().map(ToString::to_string).collect();
+        let entry = Entry { time: UnixTime::from_seconds(1), event: event.clone() };
+        let json: serde_json::Value = serde_json::from_slice(&entry.to_bytes().unwrap()).unwrap();
+        for (member, value) in json.as_object().unwrap() {
+            let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            for value in
+                values.iter().filter(|_| !["v", "time", "event"].contains(&member.as_str()))
+            {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                assert!(said.contains(&text), "{} says {text} as {member}", event.name());
+            }
+        }
+        assert_eq!(json["event"], json!(event.name()));
+    }
+}
