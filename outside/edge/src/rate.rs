@@ -13,7 +13,7 @@ const ADDRESSES_MAX: usize = 65_536;
 pub(crate) struct Buckets {
     per_second: f64,
     burst: f64,
-    buckets: HashMap<IpAddr, Bucket>,
+    by_address: HashMap<IpAddr, Bucket>,
     addresses_max: usize,
 }
 
@@ -27,7 +27,7 @@ impl Buckets {
         Self {
             per_second: f64::from(per_second),
             burst: f64::from(burst),
-            buckets: HashMap::new(),
+            by_address: HashMap::new(),
             addresses_max: ADDRESSES_MAX,
         }
     }
@@ -35,11 +35,11 @@ impl Buckets {
     /// Whether a request of this address may pass now.
     pub(crate) fn admit(&mut self, from: IpAddr, now: Instant) -> bool {
         let key = network(from);
-        if !self.buckets.contains_key(&key) && !self.make_room(now) {
+        if !self.by_address.contains_key(&key) && !self.make_room(now) {
             return false;
         }
         let (per_second, burst) = (self.per_second, self.burst);
-        let bucket = self.buckets.entry(key).or_insert(Bucket { tokens: burst, at: now });
+        let bucket = self.by_address.entry(key).or_insert(Bucket { tokens: burst, at: now });
         bucket.refill(per_second, burst, now);
         let granted = bucket.tokens >= 1.0;
         if granted {
@@ -55,14 +55,14 @@ impl Buckets {
 
     /// Forgets addresses whose buckets are full again; says whether there is room.
     fn make_room(&mut self, now: Instant) -> bool {
-        if self.buckets.len() >= self.addresses_max {
+        if self.by_address.len() >= self.addresses_max {
             let (per_second, burst) = (self.per_second, self.burst);
-            self.buckets.retain(|_, bucket| {
+            self.by_address.retain(|_, bucket| {
                 bucket.refill(per_second, burst, now);
                 bucket.tokens < burst
             });
         }
-        self.buckets.len() < self.addresses_max
+        self.by_address.len() < self.addresses_max
     }
 }
 

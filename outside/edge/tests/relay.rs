@@ -1,5 +1,7 @@
 //! The edge between real sockets: what passes, what does not, and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::net::SocketAddr;
 
 use autoclave_edge::{Config, Edge};

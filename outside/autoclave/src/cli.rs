@@ -1,0 +1,190 @@
+//! The command line's words.
+//! They belong to people: each has a sentence that says what it does.
+//! Nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sealed medical data, processed only by code that you have checked.
+#[derive(Debug, Parser)]
+#[command(name = "autoclave", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start all parties on this machine, with their data under a folder.
+    Demo(Demo),
+    /// Verify the clinic, seal images, send them, and write masks and receipts.
+    Diagnose(Diagnose),
+    /// Verify a party and show what its token says.
+    #[command(subcommand)]
+    Token(Token),
+    /// Work with receipts.
+    #[command(subcommand)]
+    Receipt(Receipt),
+    /// Work with ledgers.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Work with model files.
+    #[command(subcommand)]
+    Model(Model),
+    /// Say what this machine offers and whether a demo on it is well.
+    Doctor(Doctor),
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The deployment's folder.
+    #[arg(long, default_value = ".autoclave")]
+    pub dir: PathBuf,
+    /// Run one diagnosis end to end, print a JSON summary, and stop.
+    #[arg(long)]
+    pub check: bool,
+    /// The edge's port; the parties take those after it. With --check, any free ports.
+    #[arg(long)]
+    pub port_base: Option<u16>,
+    /// The ONNX model of the demo.
+    #[arg(long, default_value = "models/brain-mri/brain-mri.onnx")]
+    pub model: PathBuf,
+    /// A folder with images to show.
+    #[arg(long, default_value = "models/brain-mri/phantoms")]
+    pub phantoms: PathBuf,
+}
+
+/// Where the client's settings are.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// The client's folder: address, trust and account, as the demo writes it.
+    #[arg(long, default_value = ".autoclave/client")]
+    pub client: PathBuf,
+    /// The edge's address instead of the folder's.
+    #[arg(long)]
+    pub address: Option<String>,
+    /// The trust file instead of the folder's.
+    #[arg(long)]
+    pub trust: Option<PathBuf>,
+}
+
+/// `diagnose`
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// PNG, WebP, TIFF or DICOM images.
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// The folder for `NAME_mask.png` and `NAME_receipt.json`.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The patient's family name; the demo's placeholder if there is none.
+    #[arg(long, default_value = "Demo")]
+    pub family: String,
+    /// The patient's given name.
+    #[arg(long)]
+    pub given: Option<String>,
+    /// Print a JSON summary.
+    #[arg(long)]
+    pub json: bool,
+    /// Where and whom.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// `token`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Verify a party with a fresh nonce and show its token's claims.
+    Show {
+        /// The party: attestor, broker, diagnosis, clinic.
+        #[arg(default_value = "clinic")]
+        workload: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where and whom.
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// `receipt`
+#[derive(Debug, Subcommand)]
+pub enum Receipt {
+    /// Check a receipt offline: signatures, token, ledger proof, image and mask.
+    Verify {
+        /// The receipt's file, as `diagnose` writes it.
+        file: PathBuf,
+        /// The trust file.
+        #[arg(long, default_value = ".autoclave/client/trust.json")]
+        trust: PathBuf,
+        /// The image that was sent, to compare its digest.
+        #[arg(long)]
+        image: Option<PathBuf>,
+        /// The mask that came back, to compare its digest.
+        #[arg(long)]
+        mask: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `ledger`
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Check a ledger from its files alone: signatures, tiles, consistency, inclusion.
+    Verify {
+        /// The folder with `checkpoint` and `tile/`.
+        dir: PathBuf,
+        /// The ledger's verification key or a file with it; by default the folder's `key`.
+        #[arg(long)]
+        key: Option<String>,
+        /// A checkpoint from an earlier visit, which the ledger must extend. Repeatable.
+        #[arg(long)]
+        since: Vec<PathBuf>,
+        /// A receipt, or a proof as JSON, whose line must be in the ledger. Repeatable.
+        #[arg(long)]
+        proof: Vec<PathBuf>,
+        /// Print every line.
+        #[arg(long)]
+        lines: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `model`
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Seal a model: the file may lie anywhere, the key goes to the broker only.
+    Seal {
+        /// The ONNX model.
+        model: PathBuf,
+        /// The sealed file.
+        #[arg(long)]
+        out: PathBuf,
+        /// The key's file.
+        #[arg(long)]
+        key_out: PathBuf,
+        /// The model's name; by default the file's.
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The demo's folder.
+    #[arg(long, default_value = ".autoclave")]
+    pub dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

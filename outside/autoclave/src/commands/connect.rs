@@ -1,0 +1,76 @@
+//! What commands share: the client's settings, a connection, a signed-in session.
+//! It belongs to the command line.
+//! A password is read from the client's folder only, and kept no longer than it is needed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoclave_base::ids::WorkloadName;
+use autoclave_client::clock::now;
+use autoclave_client::{Client, ClientError, Credentials, Options, Session, trust};
+
+use crate::cli::Connection;
+use crate::deploy::ClientSettings;
+use crate::deploy::accounts::{Account, TOTP_STEP_SECONDS};
+use crate::deploy::seed::failure;
+use crate::failure::{Failure, Outcome};
+use crate::{files, terminal};
+
+/// Where the records are.
+const CLINIC: &str = "clinic";
+/// What the clinic answers to a wrong name, password or code, and to a code used before.
+const UNAUTHORIZED: u16 = 401;
+
+/// Connects as the client's folder and the command line say.
+pub(crate) async fn connect(connection: &Connection) -> Outcome<Arc<Client>> {
+    let address = match &connection.address {
+        Some(address) => address.clone(),
+        None => settings(connection)?.address,
+    };
+    let file = connection.trust.clone();
+    let file = file.unwrap_or_else(|| connection.client.join("trust.json"));
+    let trust = trust::read(&file).map_err(|error| {
+        Failure::new(error.code(), error).advise("Start a demo, or give --trust FILE.")
+    })?;
+    let client = Client::connect(Options { address, trust }).await.map_err(failure)?;
+    Ok(Arc::new(client))
+}
+
+/// The account that the client's folder names.
+pub(crate) fn account(connection: &Connection) -> Outcome<Account> {
+    let user = settings(connection)?.user;
+    let path = connection.client.join("accounts.json");
+    let accounts: Vec<Account> = files::read_json(&path)?;
+    let account = accounts.into_iter().find(|account| account.user == user);
+    account.ok_or_else(|| Failure::new("client.no_account", format!("no account {user}")))
+}
+
+fn settings(connection: &Connection) -> Outcome<ClientSettings> {
+    let path: PathBuf = connection.client.join("client.json");
+    files::read_json(&path).map_err(|failure| {
+        failure.advise("Start a demo first (autoclave demo), or give --client or --address.")
+    })
+}
+
+/// Signs in at the clinic. A one-time code opens one session only: where it was used up, the
+/// next one is waited for, once.
+pub(crate) async fn sign_in(client: &Arc<Client>, account: &Account) -> Outcome<Session> {
+    match try_sign_in(client, account).await {
+        Err(ClientError::Refused { problem, .. }) if problem.status == UNAUTHORIZED => {
+            let left = TOTP_STEP_SECONDS - now().seconds() % TOTP_STEP_SECONDS;
+            terminal::note(format_args!("  waiting {left} s for the next one-time code"));
+            tokio::time::sleep(Duration::from_secs(left)).await;
+            try_sign_in(client, account).await.map_err(failure)
+        }
+        outcome => outcome.map_err(failure),
+    }
+}
+
+async fn try_sign_in(client: &Arc<Client>, account: &Account) -> Result<Session, ClientError> {
+    let clinic = WorkloadName::parse(CLINIC).map_err(|_| ClientError::PartyName)?;
+    let code = account.code(now()).map_err(|_| ClientError::Request("one-time secret"))?;
+    let credentials =
+        Credentials { user: &account.user, password: &account.password, totp: &code };
+    client.sign_in(clinic, &credentials).await
+}

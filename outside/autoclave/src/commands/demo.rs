@@ -1,0 +1,142 @@
+//! `demo`: all parties on this machine, for a newcomer to use and for a check to pass.
+//! It belongs to whoever tries the project.
+//! What it says of accounts is for a demo; it stores nothing outside its folder.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+
+use autoclave_client::clock::now;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Demo;
+use crate::deploy::ports::{PORT_BASE, Ports};
+use crate::deploy::{Deployment, Options, Running, beside_this_executable};
+use crate::failure::{Failure, Outcome};
+use crate::terminal::{note, out};
+
+/// Runs the command.
+pub async fn run(command: Demo) -> Outcome {
+    if command.check {
+        let stopped = || Err(Failure::new("demo.stopped", "stopped before the check was done"));
+        return unless_told_to_stop(check::run(command)).await?.unwrap_or_else(stopped);
+    }
+    let ports = Ports::from_base(command.port_base.unwrap_or(PORT_BASE))?;
+    let running = start(&command, &command.dir, ports);
+    let Some(running) = unless_told_to_stop(running).await? else {
+        note("Stopped before all parties were ready; nothing is left running.");
+        return Ok(());
+    };
+    let mut running = running?;
+    greet(&running, &command)?;
+    let outcome = running.until(told_to_stop()?).await;
+    note("Stopping all parties …");
+    let stopped = running.stop().await;
+    outcome.and(stopped)
+}
+
+/// Prepares and starts a deployment.
+async fn start(command: &Demo, dir: &Path, ports: Ports) -> Outcome<Running> {
+    let options = Options {
+        dir: dir.to_owned(),
+        binaries: beside_this_executable()?,
+        model: command.model.clone(),
+        ports,
+    };
+    note(format_args!("Autoclave in {}", dir.display()));
+    Deployment::prepare(&options)?.start().await
+}
+
+/// The outcome of `work`, or nothing if a signal came first; then `work` is dropped, and the
+/// processes that it started end with it.
+async fn unless_told_to_stop<T>(work: impl Future<Output = T>) -> Outcome<Option<T>> {
+    let stop = told_to_stop()?;
+    Ok(tokio::select! {
+        done = work => Some(done),
+        () = stop => None,
+    })
+}
+
+fn told_to_stop() -> Outcome<impl Future<Output = ()>> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::new("demo.signals", error));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+            _ = hangup.recv() => (),
+        }
+    })
+}
+
+fn greet(running: &Running, command: &Demo) -> Outcome {
+    out("");
+    out(format_args!("Autoclave runs at {}", running.address()));
+    out("Development evidence: nothing here is confidential, and nothing here is for clinical use.");
+    out("");
+    for account in running.accounts() {
+        out(format_args!("  {:<10} password {}  code now {}", account.user, account.password, account.code(now())?));
+        out(format_args!("             {}", account.otpauth_uri()));
+    }
+    out("");
+    out("In another terminal, in this folder:");
+    let client = client_option(&command.dir);
+    match sample(&command.phantoms) {
+        Some(image) => out(format_args!("  autoclave diagnose {} --out .{client}", image.display())),
+        None => out(format_args!("  autoclave diagnose IMAGE.png --out .{client}")),
+    }
+    out(format_args!("  autoclave token show clinic{client}"));
+    out("  autoclave doctor");
+    out("");
+    out("Ctrl-C stops everything; the next start finds the patients still there.");
+    Ok(())
+}
+
+/// What has to be typed besides when the folder is not the usual one.
+fn client_option(dir: &Path) -> String {
+    if dir == Path::new(".autoclave") {
+        return String::new();
+    }
+    format!(" --client {}", dir.join("client").display())
+}
+
+/// The first image in a folder of phantoms.
+fn sample(phantoms: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(phantoms).ok()?;
+    let mut images: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "png"))
+        .filter(|path| !is_companion(path))
+        .collect();
+    images.sort();
+    images.into_iter().next()
+}
+
+/// A picture beside an image: a mask that was written, or a phantom's truth.
+fn is_companion(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with("_mask.png") || name.ends_with("_truth.png")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_image_is_the_sample_and_masks_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.png", "a_mask.png", "b_truth.png", "c.txt"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        assert_eq!(sample(folder.path()).unwrap().file_name().unwrap(), "b.png");
+        assert!(sample(&folder.path().join("none")).is_none());
+    }
+
+    #[test]
+    fn another_folder_has_to_be_named() {
+        assert_eq!(client_option(Path::new(".autoclave")), "");
+        assert_eq!(client_option(Path::new("/d")), " --client /d/client");
+    }
+}

@@ -1,0 +1,111 @@
+//! Whether a demo runs, and which of its parties is unwell.
+//! It belongs to the doctor.
+//! It asks the questions that a load balancer asks, and reads no party's data.
+
+use std::path::Path;
+
+use autoclave_base::Problem;
+use autoclave_client::http::Http;
+
+use super::{Finding, State};
+use crate::deploy::running::{RunningParty, RunningState};
+use crate::files;
+
+/// Looks at the demo under `dir`.
+pub(super) async fn look(dir: &Path) -> Vec<Finding> {
+    let path = dir.join("running.json");
+    if !path.exists() {
+        let detail = format!("none runs under {}", dir.display());
+        return vec![Finding::new("demo", State::Absent, detail)];
+    }
+    let Ok(state) = files::read_json::<RunningState>(&path) else {
+        let finding = Finding::new("demo", State::Bad, format!("{} is malformed", path.display()));
+        return vec![finding.advise("Remove it if no demo runs.")];
+    };
+    if !state.is_alive() {
+        let detail = format!("the demo of process {} ended without cleaning up", state.pid);
+        return vec![Finding::new("demo", State::Bad, detail).advise(after_death(&state))];
+    }
+    let mut findings = vec![Finding::new("demo", State::Good, format!("runs at {}", state.address))];
+    for party in &state.parties {
+        findings.push(ask(party, dir).await);
+    }
+    findings
+}
+
+/// What to do after a demo was killed: its parties may have survived it.
+fn after_death(state: &RunningState) -> String {
+    let left: Vec<_> = state.alive().map(|party| party.pid.to_string()).collect();
+    if left.is_empty() {
+        return "Start it again: autoclave demo".to_owned();
+    }
+    format!("Its parties still run; end them first: kill {}", left.join(" "))
+}
+
+async fn ask(party: &RunningParty, dir: &Path) -> Finding {
+    let name = party.name.as_str();
+    let (state, detail) = match Http::new(&party.address) {
+        Err(error) => (State::Bad, error.to_string()),
+        Ok(http) => match http.get(&party.ready_path).await {
+            Ok(answer) if answer.status.is_success() => (State::Good, party.address.clone()),
+            Ok(answer) => (State::Bad, unready(&answer.body, answer.status.as_u16())),
+            Err(error) => (State::Bad, format!("{}: {error}", party.address)),
+        },
+    };
+    let finding = Finding::new(name, state, detail);
+    if state == State::Good {
+        return finding;
+    }
+    finding.advise(format!("Its log: {}", dir.join("logs").join(format!("{name}.log")).display()))
+}
+
+fn unready(body: &[u8], status: u16) -> String {
+    match Problem::parse(body) {
+        Some(problem) => format!("{} [{}]", problem.title, problem.code),
+        None => format!("not ready (status {status})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_without_a_demo_is_not_unwell() {
+        let folder = tempfile::tempdir().unwrap();
+        let findings = look(folder.path()).await;
+        assert_eq!(findings[0].state, State::Absent);
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_died_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RunningState { pid: u32::MAX >> 1, address: "http://x:1".into(), parties: vec![] };
+        files::write_json(&folder.path().join("running.json"), &state).unwrap();
+        let findings = look(folder.path()).await;
+        assert_eq!(findings[0].state, State::Bad);
+        assert!(findings[0].detail.contains("without cleaning up"));
+        let party = RunningParty {
+            name: "clinic".into(),
+            pid: std::process::id(),
+            address: String::new(),
+            ready_path: String::new(),
+        };
+        let state = RunningState { parties: vec![party], ..state };
+        assert!(after_death(&state).contains("kill"));
+    }
+
+    #[tokio::test]
+    async fn a_party_that_does_not_listen_is_named_with_its_log() {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let party = RunningParty {
+            name: "broker".into(),
+            pid: 1,
+            address: format!("http://{gone}"),
+            ready_path: "/readyz".into(),
+        };
+        let finding = ask(&party, Path::new("d")).await;
+        assert_eq!(finding.state, State::Bad);
+        assert!(finding.advice.unwrap().ends_with("d/logs/broker.log"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The commands, one module each.
+//! They belong to the person at the terminal.
+//! Each ends in success only if what it was asked for holds.
+
+mod connect;
+pub mod demo;
+pub mod diagnose;
+pub mod doctor;
+pub mod ledger;
+pub mod model;
+pub mod receipt;
+pub mod token;

@@ -1,0 +1,242 @@
+//! The configurations of all parties, made from ports and keys.
+//! They belong to the deployment; the enclaves' are measured, byte for byte.
+//! The same deployment always writes the same bytes, and no secret stands in them.
+
+use autoclave_attest::handshake::TrustAnchors;
+use autoclave_attest::evidence::{Root, TeeKind};
+use autoclave_attest::jwk::Jwk;
+use autoclave_base::Digest;
+use p256::ecdsa::SigningKey;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::keys::Keys;
+use super::layout::Layout;
+use super::party::Party;
+use super::ports::Ports;
+use crate::failure::{Failure, Outcome};
+use crate::files;
+
+/// The demo's model in every route.
+pub const MODEL: &str = "brain-mri";
+/// Its version.
+pub const MODEL_VERSION: &str = "1";
+/// The model's key in the broker.
+pub const MODEL_KEY: &str = "model/brain-mri";
+/// The records' key in the broker.
+pub const RECORDS_KEY: &str = "records/clinic";
+
+/// The institutions of the demo, as the broker knows them.
+const PROVIDER: &str = "provider";
+const HOSPITAL: &str = "hospital";
+/// Who gets which key.
+const RELEASE_RULES: &str = include_str!("release.cedar");
+
+/// What all configurations are made from.
+pub struct Facts<'a> {
+    /// The ports.
+    pub ports: &'a Ports,
+    /// The keys.
+    pub keys: &'a Keys,
+    /// The digest of the clear model.
+    pub model: Digest,
+}
+
+/// Writes every party's configuration and the client's trust file.
+pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
+    for party in Party::STARTS {
+        let table = match party {
+            Party::Edge => edge(facts)?,
+            _ => enclave(party, facts)?,
+        };
+        let text = toml::to_string(&table);
+        let text = text.map_err(|error| Failure::new("deploy.config", error))?;
+        files::write(&layout.config(party), text)?;
+    }
+    files::write_json(&layout.client().join("trust.json"), &trust(facts))
+}
+
+/// The edge's address for people and clients.
+pub fn address(ports: &Ports) -> String {
+    format!("http://{}", ports.sealed(Party::Edge))
+}
+
+/// The attestor's name: where its discovery document is found from outside.
+fn issuer(ports: &Ports) -> String {
+    format!("{}/parties/attestor", address(ports))
+}
+
+fn trust(facts: &Facts<'_>) -> TrustAnchors {
+    TrustAnchors {
+        roots: vec![Root { kind: TeeKind::Software, jwk: Keys::public(&facts.keys.platform) }],
+        release_keys: vec![Keys::public(&facts.keys.release)],
+        issuer: issuer(facts.ports),
+        manifest_serial_min: 0,
+    }
+}
+
+fn edge(facts: &Facts<'_>) -> Outcome<Table> {
+    let parties = Party::ENCLAVES.map(|party| (party.name(), url(facts.ports, party)));
+    Ok(Table::from_iter([
+        ("listen".to_owned(), text(facts.ports.sealed(Party::Edge))),
+        ("parties".to_owned(), table(parties.map(|(name, url)| (name, text(url))))),
+    ]))
+}
+
+fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
+    let mut all = role(party, facts)?;
+    all.insert("profile".to_owned(), text("development"));
+    all.insert("cell".to_owned(), cell(party, facts));
+    let release = value(&Keys::public(&facts.keys.release))?;
+    let trust = [
+        ("issuer", text(issuer(facts.ports))),
+        ("release_keys", Value::Array(vec![release])),
+    ];
+    all.insert("trust".to_owned(), table(trust));
+    let root = value::<Jwk>(&Keys::public(&facts.keys.platform))?;
+    all.insert("development".to_owned(), table([("software_root", root)]));
+    Ok(all)
+}
+
+fn cell(party: Party, facts: &Facts<'_>) -> Value {
+    let mut cell = vec![
+        ("workload", text(party)),
+        ("listen_sealed", text(facts.ports.sealed(party))),
+        ("listen_direct", text(facts.ports.direct(party))),
+        ("data_dir", text(format_args!("{party}/data"))),
+    ];
+    if party != Party::Attestor {
+        cell.push(("attestor", text(url(facts.ports, Party::Attestor))));
+    }
+    table(cell)
+}
+
+fn role(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
+    let ports = facts.ports;
+    let administrator = text(Keys::public(&facts.keys.administrator).thumbprint());
+    let broker = table([("url", text(url(ports, Party::Broker)))]);
+    Ok(match party {
+        Party::Attestor => attestor(),
+        Party::Broker => broker_role(facts.keys),
+        Party::Diagnosis => diagnosis(broker, facts.model),
+        Party::Clinic => Table::from_iter([
+            ("broker".to_owned(), broker),
+            ("diagnosis".to_owned(), table([("url", text(url(ports, Party::Diagnosis)))])),
+            (
+                "staff".to_owned(),
+                table([("administrators", Value::Array(vec![administrator]))]),
+            ),
+        ]),
+        Party::Edge => Table::new(),
+    })
+}
+
+fn attestor() -> Table {
+    Table::from_iter([("manifest".to_owned(), text("release/manifest.jws"))])
+}
+
+/// The broker keeps one key for the provider, which imports it, and one for the hospital,
+/// which the broker makes.
+fn broker_role(keys: &Keys) -> Table {
+    let key = |name, owner, purpose, generate| {
+        table([
+            ("name", text(name)),
+            ("owner", text(owner)),
+            ("purpose", text(purpose)),
+            ("generate", Value::Boolean(generate)),
+        ])
+    };
+    let administrator = |name, institution, key: &SigningKey| {
+        table([
+            ("name", text(name)),
+            ("institution", text(institution)),
+            ("jkt", text(Keys::public(key).thumbprint())),
+        ])
+    };
+    let own = vec![
+        key(MODEL_KEY, PROVIDER, "model", false),
+        key(RECORDS_KEY, HOSPITAL, "records", true),
+    ];
+    let administrators = vec![
+        administrator("model-owner", PROVIDER, &keys.provider),
+        administrator("site-administrator", HOSPITAL, &keys.administrator),
+    ];
+    Table::from_iter([
+        ("policy".to_owned(), table([("rules", text(RELEASE_RULES))])),
+        ("keys".to_owned(), Value::Array(own)),
+        ("administrators".to_owned(), Value::Array(administrators)),
+    ])
+}
+
+fn diagnosis(broker: Value, digest: Digest) -> Table {
+    let model = table([
+        ("name", text(MODEL)),
+        ("version", text(MODEL_VERSION)),
+        ("file", text("model/brain-mri.sealed")),
+        ("digest", text(digest)),
+        ("key", text(MODEL_KEY)),
+        ("preprocessing", text("brain-mri")),
+    ]);
+    let callers = Value::Array(vec![Value::Array(vec![text(Party::Clinic)])]);
+    Table::from_iter([
+        ("broker".to_owned(), broker),
+        ("callers".to_owned(), callers),
+        ("models".to_owned(), Value::Array(vec![model])),
+    ])
+}
+
+/// Where a party is reached by the others.
+fn url(ports: &Ports, party: Party) -> String {
+    format!("http://{}", ports.sealed(party))
+}
+
+fn text(value: impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::Table(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn value<T: Serialize>(of: &T) -> Outcome<Value> {
+    Value::try_from(of).map_err(|error| Failure::new("deploy.config", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(folder: &std::path::Path) -> (Layout, Keys, Ports) {
+        let layout = Layout::new(&folder.join("demo")).unwrap();
+        layout.make().unwrap();
+        let keys = Keys::open(&layout).unwrap();
+        (layout, keys, Ports::from_base(7400).unwrap())
+    }
+
+    #[test]
+    fn the_same_deployment_writes_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, keys, ports) = deployment(folder.path());
+        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model") };
+        write(&layout, &facts).unwrap();
+        let first = Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap());
+        write(&layout, &facts).unwrap();
+        assert_eq!(first, Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap()));
+    }
+
+    #[test]
+    fn the_edge_understands_its_configuration_and_no_private_key_stands_in_any() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, keys, ports) = deployment(folder.path());
+        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model") };
+        write(&layout, &facts).unwrap();
+        for party in Party::STARTS {
+            let text = files::read_text(&layout.config(party)).unwrap();
+            let table: Table = text.parse().unwrap();
+            assert_eq!(table.contains_key("development"), party.is_enclave());
+            assert!(!text.contains("\nd = ") && !text.contains("PRIVATE"), "{text}");
+        }
+        let trust = files::read(&layout.client().join("trust.json")).unwrap();
+        assert!(autoclave_client::trust::parse(&trust).is_ok());
+    }
+}

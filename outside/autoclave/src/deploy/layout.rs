@@ -1,0 +1,110 @@
+//! Where everything of a deployment lies.
+//! It belongs to the deployment; each party has a folder of its own.
+//! No two parties share a file that is secret, except the software platform's own key.
+
+use std::path::{Path, PathBuf};
+
+use super::party::Party;
+use crate::failure::Outcome;
+use crate::files;
+
+/// The folders and files under one root.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout under `root`, which is made absolute, because processes start inside it.
+    pub fn new(root: &Path) -> Outcome<Self> {
+        files::private_folder(root)?;
+        let root = root.canonicalize().map_err(|error| crate::Failure::file(root, &error))?;
+        Ok(Self { root })
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the folders.
+    pub fn make(&self) -> Outcome {
+        for folder in ["platform", "release", "administrator", "provider", "model", "logs", "client"] {
+            files::private_folder(&self.root.join(folder))?;
+        }
+        for party in Party::STARTS {
+            files::private_folder(&self.data(party))?;
+        }
+        Ok(())
+    }
+
+    /// Held while a deployment runs.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// What runs now.
+    pub fn running(&self) -> PathBuf {
+        self.root.join("running.json")
+    }
+
+    /// The software platform's key: the development root of all evidence here.
+    pub fn platform_key(&self) -> PathBuf {
+        self.root.join("platform/platform.key")
+    }
+
+    /// The key that signs release manifests.
+    pub fn release_key(&self) -> PathBuf {
+        self.root.join("release/release.key")
+    }
+
+    /// The release manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("release/manifest.jws")
+    }
+
+    /// The administrator's key.
+    pub fn administrator_key(&self) -> PathBuf {
+        self.root.join("administrator/administrator.key")
+    }
+
+    /// The diagnostics provider's key.
+    pub fn provider_key(&self) -> PathBuf {
+        self.root.join("provider/provider.key")
+    }
+
+    /// The sealed model.
+    pub fn sealed_model(&self) -> PathBuf {
+        self.root.join("model/brain-mri.sealed")
+    }
+
+    /// The model's key, which the model's owner keeps and imports into the broker.
+    pub fn model_key(&self) -> PathBuf {
+        self.root.join("provider/brain-mri.key")
+    }
+
+    /// The digest of the model that the sealed file holds.
+    pub fn model_digest(&self) -> PathBuf {
+        self.root.join("model/brain-mri.digest")
+    }
+
+    /// A party's configuration.
+    pub fn config(&self, party: Party) -> PathBuf {
+        self.root.join(party.name()).join("config.toml")
+    }
+
+    /// A party's data.
+    pub fn data(&self, party: Party) -> PathBuf {
+        self.root.join(party.name()).join("data")
+    }
+
+    /// A party's log.
+    pub fn log(&self, party: Party) -> PathBuf {
+        self.root.join("logs").join(format!("{party}.log"))
+    }
+
+    /// The client's folder.
+    pub fn client(&self) -> PathBuf {
+        self.root.join("client")
+    }
+}

@@ -1,0 +1,28 @@
+//! The command line `autoclave`. It belongs to whoever sits at the terminal.
+//! It never prints a key, and it exits with 0 only if what it was asked for holds.
+
+use std::process::ExitCode;
+
+use autoclave::cli::{Cli, Command};
+use autoclave::{commands, terminal};
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(demo) => commands::demo::run(demo).await,
+        Command::Diagnose(diagnose) => commands::diagnose::run(diagnose).await,
+        Command::Token(token) => commands::token::run(token).await,
+        Command::Receipt(receipt) => commands::receipt::run(receipt),
+        Command::Ledger(ledger) => commands::ledger::run(ledger),
+        Command::Model(model) => commands::model::run(model),
+        Command::Doctor(doctor) => commands::doctor::run(doctor).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal::note(format_args!("autoclave: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
