@@ -1,0 +1,46 @@
+//! Software evidence from the inside: a key that the launcher made stands for the
+//! machine's TEE. Whoever reads that key file can forge all of it.
+
+use autoclave_attest::evidence::software::{self, Subject};
+use autoclave_attest::evidence::{Evidence, Measured, TeeKind};
+use autoclave_attest::runtime::ReportData;
+use autoclave_base::ids::WorkloadName;
+use autoclave_base::{Secret, UnixTime};
+use autoclave_seal::kdf;
+use p256::ecdsa::SigningKey;
+use zeroize::Zeroizing;
+
+use super::{Attester, AttesterError};
+
+/// Security version of this generation of the code: raised when an older one must not be
+/// trusted any more.
+const SVN: u32 = 1;
+
+pub(super) struct Software(SigningKey);
+
+impl Software {
+    pub(super) const fn new(key: SigningKey) -> Self {
+        Self(key)
+    }
+}
+
+impl Attester for Software {
+    fn kind(&self) -> TeeKind {
+        TeeKind::Software
+    }
+
+    fn quote(
+        &self,
+        measured: &Measured,
+        report_data: &ReportData,
+        now: UnixTime,
+    ) -> Result<Evidence, AttesterError> {
+        let subject = Subject { measured: measured.clone(), debug: false, svn: SVN };
+        Ok(software::quote(&subject, report_data, now, &self.0))
+    }
+
+    fn sealing_secret(&self, workload: &WorkloadName) -> Secret<[u8; 32]> {
+        let key: Zeroizing<[u8; 32]> = Zeroizing::new(self.0.to_bytes().into());
+        kdf::derive(key.as_slice(), &format!("platform sealing secret of {workload}"))
+    }
+}

@@ -1,0 +1,239 @@
+//! One life of an enclave: configuration read, code measured, state and ledger opened, keys
+//! made, doors opened, token fetched, role built; and the way back down. The cell's. No
+//! handler runs before all of it is done, and nothing that must be found is invented.
+
+mod memory;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use autoclave_attest::book::ProofBook;
+use autoclave_base::ids::WorkloadName;
+use autoclave_seal::fresh::ReplayCache;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::attester::Platform;
+use crate::carrier::{BaseUrl, Carrier};
+use crate::clock::Clock;
+use crate::config::{self, CellConfig, Common};
+use crate::doors::{self, Certificate, Doors, Stop, Transport};
+use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::passport::{self, Passport};
+use crate::trust::{self, Relying};
+use crate::{BootError, Cell, Routes, event, measure};
+
+/// What a launcher hands to an enclave.
+pub struct Launch {
+    /// The configuration's exact text: it is measured.
+    pub config: String,
+    /// The machine's TEE.
+    pub platform: Platform,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Where an enclave can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The sealed door and the plain routes.
+    pub sealed: SocketAddr,
+    /// The direct door, if there is one.
+    pub direct: Option<SocketAddr>,
+}
+
+/// An enclave that has opened its doors. Dropped without [`Running::drain`], it ends at
+/// once.
+pub struct Running {
+    cell: Arc<Cell>,
+    addresses: Addresses,
+    switch: watch::Sender<bool>,
+    doors: JoinSet<()>,
+    role: Option<JoinHandle<Result<(), BootError>>>,
+    passport: Option<AbortOnDrop>,
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl AbortOnDrop {
+    async fn end(mut self) {
+        self.0.abort();
+        let _aborted = (&mut self.0).await;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts the enclave `workload`: returns when its doors are open. `build` is called once
+/// the enclave has its token; until it returns, the role's routes answer
+/// `cell.not_ready`.
+pub async fn start<C, B, F, R>(
+    workload: &str,
+    launch: Launch,
+    build: B,
+) -> Result<Running, BootError>
+where
+    C: DeserializeOwned + Send + 'static,
+    B: FnOnce(Arc<Cell>, C) -> F + Send + 'static,
+    F: Future<Output = Result<R, BootError>> + Send + 'static,
+    R: Into<Routes>,
+{
+    let workload = WorkloadName::parse(workload)
+        .map_err(|error| BootError::setup("cell.workload_name", error))?;
+    let (common, settings) = config::parse::<C>(&launch.config, &workload)?;
+    let listeners = Listeners::bind(&common.cell).await?;
+    let cell = Arc::new(make_cell(workload, launch, common).await?);
+    let certificate = Arc::new(Certificate::default());
+    let doors = Arc::new(Doors::new(cell.clone()));
+    let (switch, stop) = Stop::new();
+    let addresses = listeners.addresses;
+    let open = listeners.serve(&doors, &certificate, &stop)?;
+    let passport = keep_passport(&cell, &certificate)?;
+    let role = tokio::spawn(async move {
+        let cell = doors.cell.clone();
+        if cell.relying.is_some() {
+            cell.passport.fresh(&cell.clock).await;
+        }
+        doors.open_role(build(cell, settings).await?.into());
+        Ok(())
+    });
+    Ok(Running { cell, addresses, switch, doors: open, role: Some(role), passport })
+}
+
+impl Running {
+    /// Where it listens: with port 0 in the configuration, the system's choice.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The enclave from inside.
+    pub const fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    /// Returns when the role is built, or why it could not be.
+    pub async fn ready(&mut self) -> Result<(), BootError> {
+        let Some(role) = &mut self.role else { return Ok(()) };
+        let built = role.await.map_err(|error| BootError::setup("cell.role_panicked", error));
+        self.role = None;
+        built?
+    }
+
+    /// Stops taking connections, lets open requests finish within
+    /// [`crate::limits::DRAIN_SECONDS_MAX`], and closes the ledger.
+    pub async fn drain(mut self) {
+        self.switch.send_replace(true);
+        while self.doors.join_next().await.is_some() {}
+        if let Some(role) = self.role.take() {
+            role.abort();
+            let _aborted = role.await;
+        }
+        if let Some(passport) = self.passport.take() {
+            passport.end().await;
+        }
+        let cell = self.cell;
+        let closed = tokio::task::spawn_blocking(move || memory::close(&cell)).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            event!(ERROR, "cell.not_closed");
+        }
+    }
+}
+
+async fn make_cell(
+    workload: WorkloadName,
+    launch: Launch,
+    common: Common,
+) -> Result<Cell, BootError> {
+    let measured = measure::take(&launch.config, &common.cell.libraries)?;
+    let trust = trust::anchors(&common)?;
+    let carrier = Carrier::new();
+    let relying = match &common.cell.attestor {
+        Some(url) => Some(Relying::new(BaseUrl::parse(url)?, carrier.clone())),
+        None => None,
+    };
+    let (state, ledger) = memory::open(&workload, &launch, &common.cell).await?;
+    memory::tell_boot(&workload, measured.measurement(), &state, &ledger).await?;
+    let identity = Identity::new(workload.as_str(), ledger.key().public_bytes());
+    event!(INFO, "cell.boot", workload = workload, measurement = measured.measurement(),
+        kind = launch.platform.attester().kind());
+    Ok(Cell {
+        workload,
+        measured,
+        clock: launch.clock,
+        platform: launch.platform,
+        identity,
+        trust,
+        state,
+        data_dir: common.cell.data_dir,
+        ledger,
+        metrics: Metrics::default(),
+        carrier,
+        relying,
+        passport: Arc::new(Passport::new()),
+        proofs: Mutex::new(ProofBook::default()),
+        replays: Mutex::new(ReplayCache::default()),
+    })
+}
+
+/// The attestor has nobody to ask; its certificate carries no token.
+fn keep_passport(
+    cell: &Arc<Cell>,
+    certificate: &Arc<Certificate>,
+) -> Result<Option<AbortOnDrop>, BootError> {
+    if cell.relying.is_none() {
+        certificate.renew(cell, None).map_err(|error| BootError::setup("cell.tls", error))?;
+        return Ok(None);
+    }
+    let keeping = passport::keep(cell.clone(), cell.passport.clone(), certificate.clone());
+    Ok(Some(AbortOnDrop(tokio::spawn(keeping))))
+}
+
+struct Listeners {
+    sealed: TcpListener,
+    direct: Option<TcpListener>,
+    addresses: Addresses,
+}
+
+impl Listeners {
+    async fn bind(config: &CellConfig) -> Result<Self, BootError> {
+        let (sealed, sealed_address) = bind(config.listen_sealed).await?;
+        let mut addresses = Addresses { sealed: sealed_address, direct: None };
+        let mut direct = None;
+        if let Some(address) = config.listen_direct {
+            let (listener, address) = bind(address).await?;
+            (direct, addresses.direct) = (Some(listener), Some(address));
+        }
+        Ok(Self { sealed, direct, addresses })
+    }
+
+    fn serve(
+        self,
+        doors: &Arc<Doors>,
+        certificate: &Arc<Certificate>,
+        stop: &Stop,
+    ) -> Result<JoinSet<()>, BootError> {
+        let mut open = JoinSet::new();
+        if let Some(listener) = self.direct {
+            let transport = Transport::Tls(doors::acceptor(certificate.clone())?);
+            open.spawn(doors::serve(listener, doors::direct_router(doors), transport, stop.clone()));
+        }
+        let router = doors::sealed_router(doors);
+        open.spawn(doors::serve(self.sealed, router, Transport::Plain, stop.clone()));
+        Ok(open)
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootError> {
+    let refused = |source| BootError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,200 @@
+//! What a role gets from its shell. The cell's. It hands out the time, randomness, keys to
+//! sign with, tokens and the state, and never a private key's bytes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autoclave_attest::book::ProofBook;
+use autoclave_attest::evidence::Measured;
+use autoclave_attest::handshake::{EvidenceAnswer, Trust, VerifiedAttestor};
+use autoclave_attest::jwk::Thumbprint;
+use autoclave_attest::nonce::Nonce;
+use autoclave_attest::token::VerifiedToken;
+use autoclave_base::ids::WorkloadName;
+use autoclave_base::{Digest, Secret, UnixTime};
+use autoclave_seal::fresh::{FreshnessRefusal, ReplayCache};
+use autoclave_seal::request::Opened;
+use autoclave_seal::wrap::{UnwrapRefusal, Wrapped};
+use p256::ecdsa::SigningKey;
+use tokio::time::timeout;
+
+use crate::attester::Platform;
+use crate::carrier::{BaseUrl, Carrier};
+use crate::clock::{Clock, Entropy};
+use crate::identity::Identity;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::passport::Passport;
+use crate::peer::Peer;
+use crate::state::SealedState;
+use crate::trust::Relying;
+use crate::{BootError, Refusal, limits};
+
+const NO_TOKEN: Refusal =
+    Refusal::unavailable("cell.no_token", "The enclave has no fresh token at the moment.");
+const NO_ATTESTOR: Refusal = Refusal::internal("cell.is_the_attestor");
+
+/// One running enclave, from its role's side.
+pub struct Cell {
+    pub(crate) workload: WorkloadName,
+    pub(crate) measured: Measured,
+    pub(crate) clock: Clock,
+    pub(crate) platform: Platform,
+    pub(crate) identity: Identity,
+    pub(crate) trust: Trust,
+    pub(crate) state: SealedState,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) ledger: Ledger,
+    pub(crate) metrics: Metrics,
+    pub(crate) carrier: Carrier,
+    /// Absent in the attestor, as is its passport.
+    pub(crate) relying: Option<Relying>,
+    pub(crate) passport: Arc<Passport>,
+    pub(crate) proofs: Mutex<ProofBook>,
+    pub(crate) replays: Mutex<ReplayCache>,
+}
+
+impl Cell {
+    /// Now, for rules that take the time.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// Randomness, for rules that take it. May be kept across an `await`.
+    pub const fn rng(&self) -> Entropy {
+        Entropy
+    }
+
+    /// Which role this is.
+    pub const fn workload(&self) -> &WorkloadName {
+        &self.workload
+    }
+
+    /// The hashes of this executable, configuration and libraries.
+    pub const fn measured(&self) -> &Measured {
+        &self.measured
+    }
+
+    /// The one digest over them that manifests name.
+    pub fn measurement(&self) -> Digest {
+        self.measured.measurement()
+    }
+
+    /// The key that the token binds; signs proofs, receipts and tokens of this enclave.
+    pub const fn signing_key(&self) -> &SigningKey {
+        self.identity.signing()
+    }
+
+    /// The name of that key: this enclave, as long as it lives.
+    pub const fn thumbprint(&self) -> Thumbprint {
+        self.identity.thumbprint()
+    }
+
+    /// What the configuration trusts.
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// What survives a restart.
+    pub const fn state(&self) -> &SealedState {
+        &self.state
+    }
+
+    /// The enclave's own folder, on the host's disk: nothing unsealed goes there.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The enclave's ledger.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Counters.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The enclave's own living token; waits a little for one.
+    pub async fn token(&self) -> Result<Arc<VerifiedToken>, Refusal> {
+        if self.relying.is_none() {
+            return Err(NO_ATTESTOR);
+        }
+        let fresh = self.passport.fresh(&self.clock);
+        timeout(limits::TOKEN_WAIT_SECONDS_MAX, fresh).await.map_err(|_| NO_TOKEN)
+    }
+
+    /// The attestor with its keys and manifest, verified within
+    /// [`limits::ATTESTOR_SECONDS_MAX`].
+    pub async fn attestor(&self) -> Result<Arc<VerifiedAttestor>, Refusal> {
+        self.attestor_of_age(limits::ATTESTOR_SECONDS_MAX).await
+    }
+
+    pub(crate) async fn attestor_of_age(
+        &self,
+        age_max: u64,
+    ) -> Result<Arc<VerifiedAttestor>, Refusal> {
+        let relying = self.relying.as_ref().ok_or(NO_ATTESTOR)?;
+        Ok(relying.attestor(&self.trust, &self.clock, age_max).await?)
+    }
+
+    /// A peer at `url` (`http://host:port`), to be believed only as `workload`.
+    pub fn peer(self: &Arc<Self>, workload: WorkloadName, url: &str) -> Result<Peer, BootError> {
+        Ok(Peer::new(self.clone(), workload, BaseUrl::parse(url)?))
+    }
+
+    /// Opens a secret that was wrapped to one of this enclave's sealing keys.
+    pub fn unwrap(
+        &self,
+        wrapped: &Wrapped,
+        info: &[u8],
+        aad: &[u8],
+    ) -> Result<Secret<Vec<u8>>, UnwrapRefusal> {
+        self.identity.sealing().unwrap(wrapped, info, aad)
+    }
+
+    /// For the attestor: the digest of the key set that its evidence vouches for. Set by
+    /// its role before it answers, and again with each rotation. Other roles have none.
+    pub fn set_jwks_digest(&self, digest: Digest) {
+        self.identity.set_jwks(digest);
+    }
+
+    /// Evidence over `nonce` and the enclave's keys.
+    pub(crate) fn evidence(&self, nonce: Nonce) -> Result<EvidenceAnswer, Refusal> {
+        let runtime = self.identity.runtime(nonce)?;
+        let attester = self.platform.attester();
+        let evidence = attester
+            .quote(&self.measured, &runtime.report_data(), self.now())
+            .map_err(|error| Refusal::internal(error.code()))?;
+        Ok(EvidenceAnswer { evidence, runtime })
+    }
+
+    /// Lets a sealed request in once, and in time.
+    pub(crate) fn admit(&self, opened: &Opened) -> Result<(), FreshnessRefusal> {
+        let date = opened.date()?;
+        let mut replays = self.replays.lock().unwrap_or_else(PoisonError::into_inner);
+        replays.admit(opened.id(), date, self.now())
+    }
+
+    /// Whether the enclave holds what it needs to answer: the attestor nothing, all others
+    /// a living token.
+    pub(crate) fn is_attested(&self) -> bool {
+        self.relying.is_none() || self.passport.current(self.now()).is_some()
+    }
+
+    pub(crate) const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) const fn relying(&self) -> Option<&Relying> {
+        self.relying.as_ref()
+    }
+
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) const fn carrier(&self) -> &Carrier {
+        &self.carrier
+    }
+}

@@ -1,0 +1,121 @@
+//! The direct door: TLS 1.3 whose certificate carries the enclave's token and is made for
+//! the very key that the token binds, so that whoever verifies the token has verified the
+//! channel's end. It belongs to machines. No certificate authority has a say here.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use autoclave_attest::token::VerifiedToken;
+use autoclave_base::b64;
+use p256::ecdsa::SigningKey;
+use p256::pkcs8::EncodePrivateKey as _;
+use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{BootError, Cell};
+
+/// `id-pe-cmw` (draft-ietf-rats-msg-wrap, section 7): a conceptual message wrapper in a
+/// certificate.
+const CMW_OID: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 35];
+
+/// The token's type inside the wrapper: an EAT as a JWT (RFC 9782).
+const TOKEN_MEDIA_TYPE: &str = "application/eat+jwt";
+
+/// Who may negotiate what over TLS: HTTP/1.1 only.
+const ALPN: &[u8] = b"http/1.1";
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The certificate of this moment; replaced whenever the token is.
+#[derive(Debug, Default)]
+pub(crate) struct Certificate(RwLock<Option<Arc<CertifiedKey>>>);
+
+impl Certificate {
+    /// Makes the certificate for `token`, or one without a token for the attestor.
+    pub(crate) fn renew(&self, cell: &Cell, token: Option<&VerifiedToken>) -> Result<(), AnyError> {
+        let key = certified(cell.workload().as_str(), cell.signing_key(), token)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// TLS 1.3 with whatever certificate is current.
+pub(crate) fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, BootError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| BootError::setup("cell.tls", error))?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn certified(
+    name: &str,
+    key: &SigningKey,
+    token: Option<&VerifiedToken>,
+) -> Result<CertifiedKey, AnyError> {
+    let pkcs8 = key.to_pkcs8_der()?;
+    let der = PrivatePkcs8KeyDer::from(pkcs8.as_bytes());
+    let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let certificate = parameters(name, token)?.self_signed(&pair)?;
+    let signer = ring::sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(der))?;
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], signer))
+}
+
+fn parameters(name: &str, token: Option<&VerifiedToken>) -> Result<CertificateParams, AnyError> {
+    let mut parameters = CertificateParams::new([name.to_owned(), "localhost".to_owned()])?;
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    if let Some(token) = token {
+        let claims = token.claims();
+        parameters.not_before = date(claims.nbf)?;
+        parameters.not_after = date(claims.exp)?;
+        parameters.custom_extensions.push(extension(token.raw()));
+    }
+    Ok(parameters)
+}
+
+fn date(time: autoclave_base::UnixTime) -> Result<OffsetDateTime, AnyError> {
+    Ok(OffsetDateTime::from_unix_timestamp(i64::try_from(time.seconds())?)?)
+}
+
+/// The wrapper in its JSON form: `["application/eat+jwt", "<base64url of the token>"]`.
+fn extension(token: &str) -> CustomExtension {
+    let wrapper = format!(r#"["{TOKEN_MEDIA_TYPE}","{}"]"#, b64::encode(token));
+    CustomExtension::from_oid_content(&CMW_OID, utf8_string(&wrapper))
+}
+
+/// DER of a UTF8String (X.690, sections 8.1.3 and 8.23).
+fn utf8_string(text: &str) -> Vec<u8> {
+    const TAG: u8 = 0x0c;
+    let length = text.len().to_be_bytes();
+    let length: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
+    let mut der = vec![TAG];
+    match (&length[..], u8::try_from(length.len())) {
+        ([], _) => der.push(0),
+        ([short @ 0..0x80], _) => der.push(*short),
+        (long, Ok(count)) => {
+            der.push(0x80 | count);
+            der.extend(long);
+        }
+        // A length has at most eight bytes.
+        (_, Err(_)) => {}
+    }
+    der.extend(text.as_bytes());
+    der
+}

@@ -1,0 +1,102 @@
+//! What a role serves, and where: behind both attested doors, or in the open.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use tower::ServiceExt as _;
+
+use super::observe;
+use crate::limits;
+use crate::{Cell, Refusal};
+
+const NOT_READY: Refusal =
+    Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
+
+/// A role's routes. A bare `Router` is one behind the attested doors.
+#[derive(Debug, Default)]
+pub struct Routes {
+    attested: Router,
+    plain: Router,
+}
+
+impl Routes {
+    /// Routes that are reached through the sealed and the direct door only.
+    pub fn sealed(attested: Router) -> Self {
+        Self { attested, plain: Router::new() }
+    }
+
+    /// Public routes, whose answers carry their own proof (tokens, manifests, keys).
+    pub fn plain(plain: Router) -> Self {
+        Self { attested: Router::new(), plain }
+    }
+
+    /// Adds public routes.
+    #[must_use]
+    pub fn with_plain(mut self, plain: Router) -> Self {
+        self.plain = plain;
+        self
+    }
+}
+
+impl From<Router> for Routes {
+    fn from(attested: Router) -> Self {
+        Self::sealed(attested)
+    }
+}
+
+/// The role's routes as the doors see them: absent until the role was built.
+#[derive(Debug, Default)]
+pub(crate) struct RoleRoutes(OnceLock<Finished>);
+
+#[derive(Debug)]
+struct Finished {
+    attested: Router,
+    plain: Router,
+    direct: Router,
+}
+
+impl RoleRoutes {
+    /// Opens the doors to the role. A second call changes nothing.
+    pub(crate) fn open(&self, routes: Routes, cell: &Arc<Cell>) {
+        let finish = |router: Router| {
+            let json = DefaultBodyLimit::max(limits::JSON_BYTES_MAX);
+            router.layer(json).layer(from_fn_with_state(cell.clone(), observe::observe))
+        };
+        let direct = finish(routes.attested.clone().merge(routes.plain.clone()));
+        let (attested, plain) = (finish(routes.attested), finish(routes.plain));
+        let _already_open = self.0.set(Finished { attested, plain, direct });
+    }
+
+    pub(crate) fn are_open(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Hands a request that came through the sealed door to its handler.
+    pub(super) async fn attested(&self, request: Request) -> Response {
+        self.answer(request, |finished| &finished.attested).await
+    }
+
+    /// Hands a request from the open to its handler.
+    pub(super) async fn plain(&self, request: Request) -> Response {
+        self.answer(request, |finished| &finished.plain).await
+    }
+
+    /// Hands a request that came through the direct door to its handler.
+    pub(super) async fn direct(&self, request: Request) -> Response {
+        self.answer(request, |finished| &finished.direct).await
+    }
+
+    async fn answer(&self, request: Request, which: fn(&Finished) -> &Router) -> Response {
+        match self.0.get() {
+            Some(finished) => into_response(which(finished).clone().oneshot(request).await),
+            None => NOT_READY.into_response(),
+        }
+    }
+}
+
+fn into_response(answer: Result<Response, std::convert::Infallible>) -> Response {
+    answer.unwrap_or_else(|never| match never {})
+}
