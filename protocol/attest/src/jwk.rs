@@ -100,11 +100,7 @@ impl Jwk {
 
     /// An Ed25519 signing key under the name `kid` (the ledger's is `ledger`).
     pub fn ed25519(kid: &str, public: [u8; 32]) -> Self {
-        Self {
-            kid: Some(kid.to_owned()),
-            usage: Some(Usage::Signature),
-            key: Key::Ed25519(public),
-        }
+        Self { kid: Some(kid.to_owned()), usage: Some(Usage::Signature), key: Key::Ed25519(public) }
     }
 
     fn sealing(key_id: u8, key: Key) -> Self {

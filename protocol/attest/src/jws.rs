@@ -154,8 +154,7 @@ impl<'a> Unverified<'a> {
 
     /// Checks the signature and gives up the payload.
     pub fn verify(self, key: &VerifyingKey) -> Result<Vec<u8>, JwsRefusal> {
-        key.verify(self.signed.as_bytes(), &self.signature)
-            .map_err(|_| JwsRefusal::Signature)?;
+        key.verify(self.signed.as_bytes(), &self.signature).map_err(|_| JwsRefusal::Signature)?;
         Ok(self.payload)
     }
 }

@@ -75,11 +75,7 @@ impl Runtime {
     /// The object over `keys`: exactly one from [`Jwk::signing`], any number of sealing
     /// keys, at most one ledger key. `jwks` is the digest of the key set that an
     /// attestor signs tokens with; other roles have none.
-    pub fn new(
-        nonce: Nonce,
-        keys: Vec<Jwk>,
-        jwks: Option<Digest>,
-    ) -> Result<Self, RuntimeRefusal> {
+    pub fn new(nonce: Nonce, keys: Vec<Jwk>, jwks: Option<Digest>) -> Result<Self, RuntimeRefusal> {
         if keys.len() > KEYS_MAX {
             return Err(RuntimeRefusal::TooMany);
         }

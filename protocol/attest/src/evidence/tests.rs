@@ -62,7 +62,9 @@ fn a_stranger_s_root_is_refused_even_under_our_name() {
 fn old_and_future_evidence_is_refused() {
     let (world, data) = world_and_data();
     let trust = world.trust();
-    let at = |now| trust.verifiers().verify(&quote(&subject("clinic"), &data, NOW, &world.root), &data, now);
+    let at = |now| {
+        trust.verifiers().verify(&quote(&subject("clinic"), &data, NOW, &world.root), &data, now)
+    };
     assert!(at(NOW.plus(EVIDENCE_AGE_MAX_SECONDS)).is_ok());
     assert_eq!(at(NOW.plus(EVIDENCE_AGE_MAX_SECONDS + 1)), Err(EvidenceRefusal::Stale));
     assert!(at(NOW.minus(30)).is_ok());
@@ -85,7 +87,9 @@ fn each_of_several_roots_is_accepted() {
     let roots = [key(1), key(9)].map(|key| Root { kind: TeeKind::Software, jwk: jwk(&key) });
     let verifiers = Verifiers::from_roots(&roots).unwrap();
     for root in [key(1), key(9)] {
-        assert!(verifiers.verify(&quote(&subject("clinic"), &data, NOW, &root), &data, NOW).is_ok());
+        assert!(
+            verifiers.verify(&quote(&subject("clinic"), &data, NOW, &root), &data, NOW).is_ok()
+        );
     }
     let sealing = Root { kind: TeeKind::Software, jwk: Jwk::x25519(1, [0; 32]) };
     assert!(Verifiers::from_roots(&[sealing]).is_err());

@@ -60,6 +60,11 @@ impl Trust {
         &self.issuer
     }
 
+    /// The lowest serial of a manifest that is accepted.
+    pub const fn manifest_serial_min(&self) -> u64 {
+        self.manifest_serial_min
+    }
+
     /// Whether tokens must be backed by hardware: unless a software root is trusted by
     /// name.
     pub fn hardware_required(&self) -> bool {

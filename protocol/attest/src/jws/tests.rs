@@ -81,7 +81,8 @@ fn a_header_given_twice_is_refused() {
 fn other_keys_and_changed_bytes_are_refused() {
     let stranger = verify(&good(), key(2).verifying_key(), TYP);
     assert_eq!(stranger, Err(JwsRefusal::Signature));
-    let (signed, signature) = good().rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (signed, signature) =
+        good().rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let (header, _) = signed.split_once('.').unwrap();
     let other = format!("{header}.{}.{signature}", b64::encode(r#"{"hello":"there"}"#));
     assert_eq!(check(&other), Err(JwsRefusal::Signature));
@@ -91,7 +92,8 @@ fn other_keys_and_changed_bytes_are_refused() {
 
 #[test]
 fn both_forms_of_s_are_accepted_and_der_is_not() {
-    let (signed, signature) = good().rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (signed, signature) =
+        good().rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let signature = Signature::from_slice(&b64::decode(&signature).unwrap()).unwrap();
     let negated = Signature::from_scalars(signature.r(), -*signature.s()).unwrap();
     for form in [signature, negated] {

@@ -70,7 +70,8 @@ pub fn verify_offline(
     let unverified =
         Unverified::parse(&bundle.receipt, TYP).map_err(|_| ReceiptRefusal::Malformed)?;
     let IssuedAt { iat } = unverified.peek().ok_or(ReceiptRefusal::Malformed)?;
-    let token = token::verify(&bundle.token, &keys, expected, iat).map_err(ReceiptRefusal::Token)?;
+    let token =
+        token::verify(&bundle.token, &keys, expected, iat).map_err(ReceiptRefusal::Token)?;
     let verified = verify(&bundle.receipt, &token)?;
     if verified.receipt().response != bundle.response {
         return Err(ReceiptRefusal::Response);
