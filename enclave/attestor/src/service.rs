@@ -1,0 +1,172 @@
+//! The service itself, between the routes and the rules: nonce, evidence, verdict, line,
+//! token, in this order. The attestor's alone. What fails at any step yields no token, and
+//! a refusal is a line of the ledger as well.
+
+use std::sync::{Mutex, PoisonError};
+
+use autoclave_attest::appraise::{Appraisal, appraise};
+use autoclave_attest::evidence::Verified;
+use autoclave_attest::handshake::{AttestQuery, NonceAnswer, TokenAnswer};
+use autoclave_attest::nonce::NonceBook;
+use autoclave_attest::release::VerifiedManifest;
+use autoclave_attest::token::{Issuance, Issuer, UNKNOWN_WORKLOAD};
+use autoclave_base::Digest;
+use autoclave_base::ids::WorkloadName;
+use autoclave_cell::{BootError, Cell, Refusal};
+use autoclave_ledger::{Event, Label};
+
+use crate::keys::{Keys, KeysError};
+use crate::policy::Policy;
+use crate::refusal;
+use crate::settings::{AttestorSettings, Settings};
+
+use std::sync::Arc;
+
+/// Longest audience: a URL or a name with a digest.
+const AUDIENCE_BYTES_MAX: usize = 256;
+
+/// The attestation service.
+pub(crate) struct Attestor {
+    cell: Arc<Cell>,
+    settings: AttestorSettings,
+    nonces: Mutex<NonceBook>,
+    pub(crate) keys: Keys,
+    pub(crate) policy: Policy,
+    build: String,
+}
+
+impl Attestor {
+    /// Opens keys and manifest.
+    pub(crate) async fn open(cell: Arc<Cell>, settings: Settings) -> Result<Self, BootError> {
+        let settings = settings.attestor;
+        let policy = Policy::open(&cell, settings.manifest.clone()).await?;
+        let keys = Keys::open(&cell).await?;
+        let build = cell.measurement().to_string();
+        Ok(Self { cell, settings, nonces: Mutex::default(), keys, policy, build })
+    }
+
+    /// `iss` of its tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        self.cell.trust().issuer()
+    }
+
+    /// Rotates keys that are due.
+    pub(crate) async fn keep_keys(&self) -> Result<(), KeysError> {
+        self.keys.keep(&self.cell, self.settings.key_life()).await
+    }
+
+    /// Takes a newer manifest.
+    pub(crate) async fn keep_policy(&self) -> Result<(), crate::policy::PolicyError> {
+        self.policy.keep(&self.cell).await
+    }
+
+    /// A nonce, to be used once.
+    pub(crate) fn nonce(&self) -> Result<NonceAnswer, Refusal> {
+        let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+        let issued = nonces.issue(&mut self.cell.rng(), self.cell.now());
+        let (nonce, expires_at) = issued.map_err(refusal::of_nonce)?;
+        Ok(NonceAnswer { nonce, expires_at })
+    }
+
+    /// Appraises evidence: a token, whose verdict is in the ledger; or a refusal, which is
+    /// there too.
+    pub(crate) async fn attest(&self, query: &AttestQuery) -> Result<TokenAnswer, Refusal> {
+        let count = |outcome| self.cell.metrics().count("attest", outcome);
+        match self.verify(query) {
+            Ok((verified, manifest)) => {
+                let token = self.issue(query, &verified, &manifest).await?;
+                count("verdict");
+                Ok(TokenAnswer { token })
+            }
+            Err(refusal) => {
+                self.tell_refusal(&refusal).await?;
+                count("refused");
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The nonce first: it is spent even on evidence that does not verify.
+    fn verify(&self, query: &AttestQuery) -> Result<(Verified, Arc<VerifiedManifest>), Refusal> {
+        let now = self.cell.now();
+        if !is_audience(&query.audience) {
+            return Err(refusal::AUDIENCE);
+        }
+        self.nonces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .consume(query.runtime.nonce(), now)
+            .map_err(refusal::of_nonce)?;
+        let manifest = self.policy.in_force();
+        if now >= manifest.expires() {
+            return Err(refusal::MANIFEST_EXPIRED);
+        }
+        let verifiers = self.cell.trust().verifiers();
+        let verified = verifiers
+            .verify(&query.evidence, &query.runtime.report_data(), now)
+            .map_err(refusal::of_evidence)?;
+        Ok((verified, manifest))
+    }
+
+    /// Signs the verdict, and lets it go once its line is durable.
+    async fn issue(
+        &self,
+        query: &AttestQuery,
+        verified: &Verified,
+        manifest: &VerifiedManifest,
+    ) -> Result<String, Refusal> {
+        let appraisal = appraise(verified, manifest);
+        let issuance = Issuance {
+            issuer: Issuer { name: self.issuer(), build: &self.build },
+            audience: &query.audience,
+            verified,
+            runtime: &query.runtime,
+            appraisal: &appraisal,
+        };
+        let claims = issuance.claims(&mut self.cell.rng(), self.cell.now());
+        let token = claims.sign(self.keys.in_use().ring.current());
+        self.append(verdict(verified, &appraisal, Digest::of(&token))).await?;
+        Ok(token)
+    }
+
+    async fn tell_refusal(&self, refusal: &Refusal) -> Result<(), Refusal> {
+        self.append(Event::Refusal {
+            operation: Label::code("attest"),
+            code: Label::of_claim(refusal.code()),
+            rule: None,
+            claim: None,
+            expected: None,
+            found: None,
+            workload: None,
+            token: None,
+        })
+        .await
+    }
+
+    async fn append(&self, event: Event) -> Result<(), Refusal> {
+        let appended = self.cell.ledger().append(event).await;
+        appended.map(|_line| ()).map_err(|error| Refusal::internal(error.code()))
+    }
+}
+
+fn is_audience(text: &str) -> bool {
+    (1..=AUDIENCE_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn verdict(verified: &Verified, appraisal: &Appraisal, token: Digest) -> Event {
+    let claims = verified.claims();
+    Event::Verdict {
+        workload: appraisal.workload.clone().unwrap_or_else(unknown),
+        measurement: claims.measurement,
+        kind: Label::of(&claims.kind),
+        status: Label::of(&appraisal.status),
+        token,
+        policy: appraisal.policy,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a constant that a test parses")]
+fn unknown() -> WorkloadName {
+    WorkloadName::parse(UNKNOWN_WORKLOAD).expect("a name")
+}

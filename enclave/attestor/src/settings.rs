@@ -1,0 +1,40 @@
+//! The role's part of the configuration.
+
+use std::path::PathBuf;
+
+use autoclave_attest::token::TOKEN_LIFE_SECONDS;
+use serde::Deserialize;
+
+/// A key signs for a day, unless configured otherwise.
+const KEY_LIFE_SECONDS: u64 = 86_400;
+
+/// The attestor's settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[attestor]`
+    pub attestor: AttestorSettings,
+}
+
+/// `[attestor]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestorSettings {
+    /// The release manifest (JWS), read again whenever it changes. Its signature counts,
+    /// not its place.
+    pub manifest: PathBuf,
+    /// How long a key signs tokens, at least a token's life.
+    #[serde(default = "key_life")]
+    pub key_life_seconds: u64,
+}
+
+const fn key_life() -> u64 {
+    KEY_LIFE_SECONDS
+}
+
+impl AttestorSettings {
+    /// The life of a key: shorter than a token's would pile up published keys.
+    pub(crate) fn key_life(&self) -> u64 {
+        self.key_life_seconds.max(TOKEN_LIFE_SECONDS)
+    }
+}
