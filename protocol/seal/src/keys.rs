@@ -90,8 +90,8 @@ fn key_pair(rng: &mut impl CryptoRng, key_id: u8, kem: Kem) -> KeyPair {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
     let suite = SymmetricSuite::new(Kdf::HkdfSha256, Aead::Aes128Gcm);
-    let config = KeyConfig::derive(key_id, kem.to_ohttp(), vec![suite], &seed)
-        .expect("a supported suite");
+    let config =
+        KeyConfig::derive(key_id, kem.to_ohttp(), vec![suite], &seed).expect("a supported suite");
     let public = PublicSealingKey::from_parts(key_id, kem, &public_half(kem, &seed))
         .expect("a key that was just derived");
     KeyPair { public, config, seed: Secret::new(seed) }

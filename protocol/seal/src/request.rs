@@ -13,6 +13,7 @@ mod client;
 mod contents;
 mod fields;
 mod head;
+mod lengths;
 mod message;
 mod pump;
 mod refusal;

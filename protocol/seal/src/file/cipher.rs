@@ -1,6 +1,6 @@
 //! The STREAM cipher of one file: header, chunk numbers, last-chunk flag.
 
-use aes_gcm::{Aes256Gcm, AeadInOut as _, KeyInit as _};
+use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _};
 use autoclave_base::Secret;
 use rand_core::CryptoRng;
 
@@ -79,9 +79,7 @@ impl ChunkCipher {
     /// Seals `chunk` in place and appends its tag.
     pub(super) fn seal(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<(), FileRefusal> {
         let nonce = self.next_nonce(last)?.into();
-        self.aead
-            .encrypt_in_place(&nonce, &self.aad, chunk)
-            .map_err(|_| FileRefusal::TooLarge)
+        self.aead.encrypt_in_place(&nonce, &self.aad, chunk).map_err(|_| FileRefusal::TooLarge)
     }
 
     /// Opens `chunk` in place and takes its tag off.

@@ -7,11 +7,15 @@ use ohttp::ClientRequest;
 
 use super::chunks::{Inlet, OpenedChunks, Outbox, Sealer};
 use super::contents::Contents;
+use super::lengths::WholeLengths;
 use super::message::Message;
 use super::source::Source;
 use super::stream::{Body, SealedStream};
 use super::{HEAD_BYTES_MAX, OpenRefusal, SealRefusal, head};
 use crate::{PublicSealingKey, fresh};
+
+/// What precedes the chunks of an answer: the larger of key and nonce of the AEAD.
+const NONCE_BYTES: u64 = 16;
 
 /// Opens the one answer to the one request that it was made with.
 pub struct ResponseOpener {
@@ -64,7 +68,7 @@ impl ResponseOpener {
         self,
         sealed: impl AsyncRead + Send + 'static,
     ) -> Result<http::Response<Body>, OpenRefusal> {
-        self.inlet.connect(Box::pin(sealed));
+        self.inlet.connect(Box::pin(WholeLengths::new(sealed, NONCE_BYTES)));
         let mut source = Source::new(self.chunks);
         let mut budget = HEAD_BYTES_MAX;
         let head = head::read_response(&mut source, &mut budget).await?;

@@ -52,7 +52,8 @@ impl Message {
         plain.truncate(start + read);
         match u16::try_from(read) {
             Ok(read) if read > 0 => {
-                plain[start - LENGTH_BYTES..start].copy_from_slice(&(TWO_BYTES | read).to_be_bytes());
+                plain[start - LENGTH_BYTES..start]
+                    .copy_from_slice(&(TWO_BYTES | read).to_be_bytes());
             }
             _ => {
                 plain[start - LENGTH_BYTES..].copy_from_slice(&ENDS);

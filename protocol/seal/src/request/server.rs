@@ -3,13 +3,14 @@
 use std::fmt;
 
 use autoclave_base::{Digest, LogSafe};
-use futures::io::{AsyncReadExt as _, Cursor};
 use futures::AsyncRead;
+use futures::io::{AsyncReadExt as _, Cursor};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 
 use super::chunks::{OpenedChunks, Outbox, Reader, Sealer};
 use super::contents::Contents;
+use super::lengths::WholeLengths;
 use super::message::Message;
 use super::source::Source;
 use super::stream::{Body, SealedStream};
@@ -31,6 +32,12 @@ impl RequestKey {
     /// The digest.
     pub const fn digest(&self) -> Digest {
         self.0
+    }
+
+    /// A key of no request.
+    #[cfg(test)]
+    pub(crate) fn for_test(name: u32) -> Self {
+        Self(Digest::of(name.to_be_bytes()))
     }
 }
 
@@ -111,7 +118,8 @@ async fn decapsulate(
     sealed: Reader,
 ) -> Result<(Source, Responder), OpenRefusal> {
     let server = ohttp::Server::new(pair.config.clone()).map_err(|_| OpenRefusal::Suite)?;
-    let mut request = server.decapsulate_stream(Cursor::new(envelope).chain(sealed));
+    let sealed = Cursor::new(envelope).chain(WholeLengths::new(sealed, 0));
+    let mut request = server.decapsulate_stream(sealed);
     let mut first = [0; 1];
     let read = request.read(&mut first).await.map_err(|error| of_first_chunk(&error))?;
     let outbox = Outbox::default();

@@ -2,8 +2,8 @@
 //! a bound. `bhttp` 0.8 has a reader too, but it waits for ever when an integer is split over
 //! two reads, and it allocates whatever length it is told. Nothing here interprets a message.
 
-use futures::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Cursor};
 use futures::AsyncRead;
+use futures::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Cursor};
 
 use super::chunks::Reader;
 use super::{CHUNK_BYTES_MAX, OpenRefusal};

@@ -1,8 +1,8 @@
 //! Round trips and bounds; what attackers do is in `tests/hostile.rs`.
+use autoclave_base::UnixTime;
 use futures::AsyncReadExt as _;
 use futures::executor::block_on;
 use futures::io::Cursor;
-use autoclave_base::UnixTime;
 
 use super::*;
 use crate::{Kem, PublicSealingKey, SealingKeys};
@@ -39,7 +39,8 @@ fn a_request_and_its_answer_make_the_round_trip() {
         assert_eq!(request.headers()["content-type"], "image/png");
         assert_eq!(block_on(request.into_body().read_all(4)).unwrap(), b"scan");
         let answer = http::Response::builder().status(201).header("etag", "\"1\"");
-        let sealed = block_on(responder.seal_bytes(answer.body(b"mask".to_vec()).unwrap())).unwrap();
+        let sealed =
+            block_on(responder.seal_bytes(answer.body(b"mask".to_vec()).unwrap())).unwrap();
         let answer = block_on(assert_send(opener.open_bytes(sealed, 4))).unwrap();
         assert_eq!((answer.status().as_u16(), &answer.body()[..]), (201, &b"mask"[..]));
         assert_eq!(answer.headers()["etag"], "\"1\"");
@@ -51,8 +52,7 @@ fn streams_of_pieces_carry_the_same_bytes() {
     use futures::TryStreamExt as _;
     let keys = SealingKeys::generate(&mut rand::rng());
     let body = vec![7; 100_000];
-    let (stream, _) =
-        seal(request(&body).map(Cursor::new), &keys.public()[0], NOW).unwrap();
+    let (stream, _) = seal(request(&body).map(Cursor::new), &keys.public()[0], NOW).unwrap();
     let reader = stream.into_stream().into_async_read();
     let opened = block_on(open(&keys, reader)).unwrap();
     let mut read = Vec::new();
