@@ -11,6 +11,8 @@ pub mod keys;
 pub mod request;
 pub mod wrap;
 
+#[cfg(test)]
+mod fixtures;
 mod suite;
 
 pub use keys::{PublicSealingKey, SealingKeys};

@@ -1,5 +1,8 @@
 //! 200 MB stream through both ways while almost nothing of it is held anywhere: what was
 //! read from the source and did not reach the reader yet is counted at every step.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
 
 use std::io;
 use std::pin::Pin;
@@ -54,7 +57,7 @@ async fn drain(mut body: Body, given: &AtomicU64) -> u64 {
 
 #[test]
 fn large_bodies_stream_both_ways() {
-    let keys = SealingKeys::generate(&mut rand::rng());
+    let keys = SealingKeys::generate(&mut support::rng());
     let given = Arc::new(AtomicU64::new(0));
     let source = |given: &Arc<_>| Source { left: BODY_BYTES, given: Arc::clone(given) };
     block_on(async {

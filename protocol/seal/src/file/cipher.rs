@@ -52,7 +52,8 @@ impl Header {
 pub(super) struct ChunkCipher {
     aead: Aes256Gcm,
     prefix: [u8; PREFIX_BYTES],
-    aad: Vec<u8>,
+    /// The associated data of every chunk: header and context.
+    bound: Vec<u8>,
     /// The number of the next chunk; none after the last that can be numbered.
     number: Option<u32>,
 }
@@ -72,20 +73,20 @@ impl ChunkCipher {
         zeroize::Zeroize::zeroize(file_key.as_mut_slice());
         let mut prefix = [0; PREFIX_BYTES];
         prefix.copy_from_slice(nonce);
-        let aad = [header.bytes().as_slice(), context.as_bytes()].concat();
-        Self { aead, prefix, aad, number: Some(0) }
+        let bound = [header.bytes().as_slice(), context.as_bytes()].concat();
+        Self { aead, prefix, bound, number: Some(0) }
     }
 
     /// Seals `chunk` in place and appends its tag.
     pub(super) fn seal(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<(), FileRefusal> {
         let nonce = self.next_nonce(last)?.into();
-        self.aead.encrypt_in_place(&nonce, &self.aad, chunk).map_err(|_| FileRefusal::TooLarge)
+        self.aead.encrypt_in_place(&nonce, &self.bound, chunk).map_err(|_| FileRefusal::TooLarge)
     }
 
     /// Opens `chunk` in place and takes its tag off.
     pub(super) fn open(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<(), FileRefusal> {
         let nonce = self.next_nonce(last)?.into();
-        self.aead.decrypt_in_place(&nonce, &self.aad, chunk).map_err(|_| FileRefusal::Broken)
+        self.aead.decrypt_in_place(&nonce, &self.bound, chunk).map_err(|_| FileRefusal::Broken)
     }
 
     fn next_nonce(&mut self, last: bool) -> Result<[u8; 12], FileRefusal> {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use autoclave_base::Secret;
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use super::cipher::{ChunkCipher, Header};
 use super::{CHUNK_BYTES, FileRefusal, HEADER_BYTES};
@@ -19,7 +19,7 @@ pub struct FileReader<R> {
     cipher: ChunkCipher,
     /// Sealed bytes read beyond the current chunk: one, by which the last chunk is known.
     ahead: Vec<u8>,
-    plain: Vec<u8>,
+    plain: Zeroizing<Vec<u8>>,
     read: usize,
     state: State,
 }
@@ -40,7 +40,7 @@ impl<R: Read> FileReader<R> {
             kind => FileRefusal::Io(kind),
         })?;
         let cipher = ChunkCipher::new(key, context, &Header::parse(header)?);
-        let (ahead, plain) = (Vec::new(), Vec::new());
+        let (ahead, plain) = (Vec::new(), Zeroizing::default());
         Ok(Self { from, cipher, ahead, plain, read: 0, state: State::Running })
     }
 
@@ -52,8 +52,7 @@ impl<R: Read> FileReader<R> {
         self.ahead = chunk.split_off(chunk.len().min(SEALED_BYTES));
         let last = self.ahead.is_empty();
         self.cipher.open(&mut chunk, last)?;
-        self.plain.zeroize();
-        (self.plain, self.read) = (chunk, 0);
+        (self.plain, self.read) = (Zeroizing::new(chunk), 0);
         Ok(if last { State::Ended } else { State::Running })
     }
 }
@@ -74,11 +73,5 @@ impl<R: Read> Read for FileReader<R> {
         buf[..count].copy_from_slice(&left[..count]);
         self.read += count;
         Ok(count)
-    }
-}
-
-impl<R> Drop for FileReader<R> {
-    fn drop(&mut self) {
-        self.plain.zeroize();
     }
 }

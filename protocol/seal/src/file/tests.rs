@@ -1,6 +1,7 @@
 use std::io::{Read as _, Write as _};
 
 use super::*;
+use crate::fixtures::rng;
 
 const CONTEXT: &str = "model:brain-mri";
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
@@ -10,7 +11,7 @@ fn key() -> Secret<[u8; 32]> {
 }
 
 fn seal(plain: &[u8]) -> Vec<u8> {
-    seal_bytes(&mut rand::rng(), &key(), CONTEXT, plain).unwrap()
+    seal_bytes(&mut rng(), &key(), CONTEXT, plain).unwrap()
 }
 
 fn plain(bytes: usize) -> Vec<u8> {
@@ -32,7 +33,7 @@ fn files_of_every_shape_make_the_round_trip() {
 
 #[test]
 fn small_writes_and_reads_make_the_same_file() {
-    let mut writer = FileWriter::new(&mut rand::rng(), &key(), CONTEXT, Vec::new()).unwrap();
+    let mut writer = FileWriter::new(&mut rng(), &key(), CONTEXT, Vec::new()).unwrap();
     let plain = plain(2 * CHUNK_BYTES + 5);
     for part in plain.chunks(999) {
         writer.write_all(part).unwrap();
@@ -108,7 +109,7 @@ fn chunks_moved_repeated_or_added_are_noticed() {
 #[test]
 fn an_unfinished_file_does_not_open() {
     let mut bytes = Vec::new();
-    let mut writer = FileWriter::new(&mut rand::rng(), &key(), CONTEXT, &mut bytes).unwrap();
+    let mut writer = FileWriter::new(&mut rng(), &key(), CONTEXT, &mut bytes).unwrap();
     writer.write_all(&plain(2 * CHUNK_BYTES + 1)).unwrap();
     drop(writer);
     assert_eq!(bytes.len(), HEADER_BYTES + 2 * SEALED_CHUNK);

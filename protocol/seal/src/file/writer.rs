@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use autoclave_base::Secret;
 use rand_core::CryptoRng;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::cipher::{ChunkCipher, Header};
 use super::{CHUNK_BYTES, FileRefusal};
@@ -15,7 +15,7 @@ use crate::suite::TAG_BYTES;
 pub struct FileWriter<W: Write> {
     to: W,
     cipher: ChunkCipher,
-    chunk: Vec<u8>,
+    chunk: Zeroizing<Vec<u8>>,
 }
 
 impl<W: Write> FileWriter<W> {
@@ -29,7 +29,7 @@ impl<W: Write> FileWriter<W> {
         let header = Header::fresh(rng);
         to.write_all(header.bytes()).map_err(|error| FileRefusal::Io(error.kind()))?;
         let cipher = ChunkCipher::new(key, context, &header);
-        Ok(Self { to, cipher, chunk: Vec::with_capacity(CHUNK_BYTES + TAG_BYTES) })
+        Ok(Self { to, cipher, chunk: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES + TAG_BYTES)) })
     }
 
     /// Seals what is left as the last chunk and gives the writer back.

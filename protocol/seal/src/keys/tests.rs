@@ -1,7 +1,8 @@
 use super::*;
+use crate::fixtures::rng;
 
 fn keys() -> SealingKeys {
-    SealingKeys::generate(&mut rand::rng())
+    SealingKeys::generate(&mut rng())
 }
 
 fn ids(keys: &SealingKeys) -> Vec<u8> {
@@ -31,10 +32,10 @@ fn the_list_is_what_ohttp_reads_and_writes() {
 #[test]
 fn rotation_keeps_one_generation() {
     let mut keys = keys();
-    keys.rotate(&mut rand::rng());
+    keys.rotate(&mut rng());
     assert_eq!(ids(&keys), [3, 4]);
     assert!(keys.find(1).is_some());
-    keys.rotate(&mut rand::rng());
+    keys.rotate(&mut rng());
     assert!(keys.find(1).is_none() && keys.find(3).is_some());
     keys.retire();
     assert!(keys.find(3).is_none() && keys.find(5).is_some());
@@ -42,10 +43,10 @@ fn rotation_keeps_one_generation() {
 
 #[test]
 fn key_ids_come_round_without_zero() {
-    let mut keys = SealingKeys { current: key_pairs(&mut rand::rng(), 251), previous: Vec::new() };
-    keys.rotate(&mut rand::rng());
+    let mut keys = SealingKeys { current: key_pairs(&mut rng(), 251), previous: Vec::new() };
+    keys.rotate(&mut rng());
     assert_eq!(ids(&keys), [253, 254]);
-    keys.rotate(&mut rand::rng());
+    keys.rotate(&mut rng());
     assert_eq!(ids(&keys), [1, 2]);
 }
 
@@ -79,8 +80,7 @@ fn unknown_mechanisms_and_suites_are_passed_over() {
     assert!(read(&[]).is_empty());
     assert!(read(&[0, 3, 7, 0x12, 0x34]).is_empty());
     let mut list = keys().ohttp_keys();
-    let last = list.len() - 1;
-    list[last] = 3;
+    *list.last_mut().unwrap() = 3;
     assert_eq!(read(&list).len(), 1);
 }
 

@@ -1,10 +1,13 @@
-//! Round trips and bounds; what attackers do is in `tests/hostile.rs`.
+//! Round trips; what attackers do is in `tests/hostile.rs`, and what is taken in
+//! `tests/messages.rs`.
+
 use autoclave_base::UnixTime;
 use futures::AsyncReadExt as _;
 use futures::executor::block_on;
 use futures::io::Cursor;
 
 use super::*;
+use crate::fixtures::rng;
 use crate::{Kem, PublicSealingKey, SealingKeys};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
@@ -28,14 +31,14 @@ fn request(body: &[u8]) -> http::Request<Vec<u8>> {
 #[test]
 fn a_request_and_its_answer_make_the_round_trip() {
     for kem in [Kem::XWing, Kem::X25519] {
-        let keys = SealingKeys::generate(&mut rand::rng());
+        let keys = SealingKeys::generate(&mut rng());
         let (sealed, opener) =
             block_on(seal_bytes(request(b"scan"), &key_of(&keys, kem), NOW)).unwrap();
-        let opened = block_on(assert_send(open(&keys, Cursor::new(sealed)))).unwrap();
-        assert_eq!((opened.kem(), opened.date()), (kem, Ok(NOW)));
-        assert_eq!((opened.method().as_str(), opened.path().as_str()), ("POST", "/intake?x=1"));
-        assert!(opened.headers().get("connection").is_none());
-        let (request, responder) = opened.into_parts();
+        let received = block_on(assert_send(open(&keys, Cursor::new(sealed)))).unwrap();
+        assert_eq!((received.kem(), received.date()), (kem, Ok(NOW)));
+        assert_eq!((received.method().as_str(), received.path().as_str()), ("POST", "/intake?x=1"));
+        assert!(received.headers().get("connection").is_none());
+        let (request, responder) = received.into_parts();
         assert_eq!(request.headers()["content-type"], "image/png");
         assert_eq!(block_on(request.into_body().read_all(4)).unwrap(), b"scan");
         let answer = http::Response::builder().status(201).header("etag", "\"1\"");
@@ -50,7 +53,7 @@ fn a_request_and_its_answer_make_the_round_trip() {
 #[test]
 fn streams_of_pieces_carry_the_same_bytes() {
     use futures::TryStreamExt as _;
-    let keys = SealingKeys::generate(&mut rand::rng());
+    let keys = SealingKeys::generate(&mut rng());
     let body = vec![7; 100_000];
     let (stream, _) = seal(request(&body).map(Cursor::new), &keys.public()[0], NOW).unwrap();
     let reader = stream.into_stream().into_async_read();

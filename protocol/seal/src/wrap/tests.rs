@@ -1,14 +1,15 @@
 use super::*;
+use crate::fixtures::rng;
 
 const INFO: &[u8] = b"autoclave key release v1";
 const AAD: &[u8] = b"model/brain-mri";
 
 fn wrapped(keys: &SealingKeys, at: usize) -> Wrapped {
-    wrap(&mut rand::rng(), &keys.public()[at], INFO, AAD, &[5; 32]).unwrap()
+    wrap(&mut rng(), &keys.public()[at], INFO, AAD, &[5; 32]).unwrap()
 }
 
 fn keys() -> SealingKeys {
-    SealingKeys::generate(&mut rand::rng())
+    SealingKeys::generate(&mut rng())
 }
 
 fn code(result: Result<Secret<Vec<u8>>, UnwrapRefusal>) -> &'static str {
@@ -73,7 +74,7 @@ fn altered_or_cut_secrets_do_not_open() {
 #[test]
 fn what_cannot_be_wrapped_is_refused() {
     let to = &keys().public()[1];
-    let wrap = |to, info: &[u8], bytes| wrap(&mut rand::rng(), to, info, AAD, &vec![0; bytes]);
+    let wrap = |to, info: &[u8], bytes| wrap(&mut rng(), to, info, AAD, &vec![0; bytes]);
     assert!(wrap(to, INFO, SECRET_BYTES_MAX).is_ok());
     assert_eq!(wrap(to, INFO, SECRET_BYTES_MAX + 1).unwrap_err().code(), "wrap.too_long");
     assert_eq!(wrap(to, b"message/bhttp request", 1).unwrap_err().code(), "wrap.info");

@@ -216,8 +216,7 @@ fn sealed_file() -> Value {
     let seal = |plain: &[u8]| {
         file::seal_bytes(&mut Given::new(&[&salt]), &secret, "model:brain-mri", plain).unwrap()
     };
-    let long: Vec<u8> =
-        (0..file::CHUNK_BYTES + 1).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let long: Vec<u8> = (0..=file::CHUNK_BYTES).map(|at| u8::try_from(at % 251).unwrap()).collect();
     json!({
         "key": hex(key), "salt": hex(salt), "context": "model:brain-mri",
         "short": { "plaintext": hex("weights"), "sealed": hex(seal(b"weights")) },

@@ -10,7 +10,13 @@ pub mod ohttp;
 
 use std::convert::Infallible;
 
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::{CryptoRng, TryCryptoRng, TryRng};
+
+/// The operating system's randomness: no test depends on what it gives.
+#[allow(clippy::disallowed_methods, reason = "tests have no caller to be given it by")]
+pub fn rng() -> impl CryptoRng {
+    rand::rng()
+}
 
 /// "Randomness" that was decided on before: gives these bytes, and panics behind them.
 pub struct Given(Vec<u8>);

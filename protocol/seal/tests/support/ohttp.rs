@@ -17,8 +17,8 @@ pub const WHOLE_RESPONSE_LABEL: &[u8] = b"message/bhttp response";
 const SECRET_BYTES: usize = 16;
 const FINAL: &[u8] = b"final";
 
-pub fn header(key_id: u8, kem_id: u16) -> Vec<u8> {
-    [vec![key_id], kem_id.to_be_bytes().to_vec(), vec![0, 1, 0, 1]].concat()
+pub fn header(key_id: u8, kem: u16) -> Vec<u8> {
+    [vec![key_id], kem.to_be_bytes().to_vec(), vec![0, 1, 0, 1]].concat()
 }
 
 pub fn info(label: &[u8], header: &[u8]) -> Vec<u8> {
