@@ -243,3 +243,25 @@ fn a_key_of_low_order_is_not_sealed_to() {
     let refusal = block_on(request::seal_bytes(ask, &bad, NOW)).err().unwrap();
     assert_eq!((refusal, refusal.code()), (SealRefusal::KeyInvalid, "seal.key_invalid"));
 }
+
+/// Whatever stands in a chunk that opens: an answer or a refusal, and no panic.
+#[test]
+fn arbitrary_messages_are_refused_or_taken() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    let template = whole("PUT", "/a", &[("a", "1"), ("date", "x")], &[b"body"]);
+    for round in 0..400 {
+        let mut plain = template.clone();
+        for _ in 0..=round % 4 {
+            let at = usize::from(byte()) % plain.len();
+            plain[at] = byte();
+        }
+        plain.truncate(plain.len() - usize::from(byte()) % 4);
+        let _ = body(&plain);
+        let noise: Vec<u8> = (0..byte()).map(|_| byte()).collect();
+        let _ = body(&noise);
+    }
+}
