@@ -1,0 +1,99 @@
+//! The broker's part of the configuration: which keys there are, whose they are, by which
+//! rules they leave, and who administers them. It is measured, rules included, so that a
+//! broker with other rules is another broker. No secret stands in it.
+
+use autoclave_attest::jwk::Thumbprint;
+use autoclave_base::ids::KeyName;
+use autoclave_cell::policy::WORKLOAD_SCHEMA;
+use autoclave_ledger::Label;
+use serde::Deserialize;
+
+/// What release rules may speak of, beside workloads.
+const RELEASE_SCHEMA: &str = include_str!("release.cedarschema");
+
+/// The broker's settings, as TOML after the cell's tables.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[policy]`
+    pub policy: PolicySettings,
+    /// `[[keys]]`: no other keys exist.
+    #[serde(default)]
+    pub keys: Vec<KeySettings>,
+    /// `[[administrators]]`
+    #[serde(default)]
+    pub administrators: Vec<AdministratorSettings>,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySettings {
+    /// The Cedar text itself: what is measured is what decides.
+    pub rules: String,
+}
+
+/// One of `[[keys]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySettings {
+    /// Its name: `model/brain-mri`, `records/clinic`.
+    pub name: KeyName,
+    /// The institution that owns it; its administrators alone may set it.
+    pub owner: Label,
+    /// What it is for: `model`, `records`.
+    pub purpose: Label,
+    /// Whether the broker makes it at first start. Otherwise it has to be imported.
+    #[serde(default)]
+    pub generate: bool,
+}
+
+/// One of `[[administrators]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdministratorSettings {
+    /// What the ledger calls them: an office, not a person.
+    pub name: Label,
+    /// For which institution they act.
+    pub institution: Label,
+    /// The thumbprint of the key that they sign requests with.
+    pub jkt: Thumbprint,
+}
+
+/// The whole schema of release rules. It is part of the program, since it says what the
+/// program hands to the rules; the rules' digest covers it.
+pub fn schema() -> String {
+    [WORKLOAD_SCHEMA, RELEASE_SCHEMA].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use autoclave_cell::policy::PolicyBook;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../example.toml");
+
+    #[test]
+    fn the_example_is_a_configuration_with_rules_that_load() {
+        let settings: Settings = toml::from_str(EXAMPLE).unwrap();
+        let book = PolicyBook::load(&settings.policy.rules, &schema()).unwrap();
+        assert_eq!(book.rules().count(), 4);
+        assert_eq!(settings.keys.len(), 2);
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        for extra in ["[other]", "[[keys]]\nname = \"a\"\nowner = \"b\"\npurpose = \"c\"\nsecret = \"d\""] {
+            let text = format!("{EXAMPLE}\n{extra}");
+            assert!(toml::from_str::<Settings>(&text).is_err(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn rules_that_do_not_fit_the_schema_are_refused() {
+        let rules = r#"@id("a") permit(principal is Workload, action == Action::"release", resource)
+            when { principal.owner == "acme" };"#;
+        assert_eq!(PolicyBook::load(rules, &schema()).unwrap_err().code(), "policy.invalid");
+    }
+}

@@ -1,0 +1,41 @@
+//! The key broker: it keeps the keys of data owners, and lets each out to attested code
+//! alone, by their policy. It is the data owners'; whoever runs the machine sees neither a
+//! key nor a reason. No key leaves without a line in the ledger, and none leaves unwrapped.
+//!
+//! | route | who | answer |
+//! |---|---|---|
+//! | `POST /keys/{name}/release` | attested code, chain of one link | [`ReleasedKey`], or `release.refused` |
+//! | `PUT /keys/{name}` | administrator of the owner | version |
+//! | `GET /keys` | administrator | the owner's keys, without the keys |
+//! | `GET /refusals` | administrator | why, in words |
+//!
+//! [`ReleasedKey`]: autoclave_cell::release::ReleasedKey
+
+pub mod administrators;
+mod broker;
+pub mod config;
+pub mod refusals;
+pub mod release;
+mod routes;
+pub mod vault;
+mod versions;
+
+#[cfg(test)]
+mod fixtures;
+
+use std::sync::Arc;
+
+use autoclave_cell::{BootError, Cell, Routes};
+
+pub use broker::Broker;
+pub use config::{Settings, schema};
+
+/// The role's name, on manifests and in configurations.
+pub const WORKLOAD: &str = "broker";
+
+/// Builds the role: opens its vault, makes the keys that it must make, and says in the
+/// ledger which policy is in force.
+pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Routes, BootError> {
+    let broker = Broker::open(cell, settings).await?;
+    Ok(Routes::sealed(routes::router(Arc::new(broker))))
+}

@@ -1,0 +1,9 @@
+//! The key broker's binary: one measured role. Configuration and platform come by the
+//! command line, everything else from there. No key and no rule stands here.
+
+use std::process::ExitCode;
+
+/// `autoclave-broker CONFIG.toml --platform KIND:PATH`
+fn main() -> ExitCode {
+    autoclave_cell::run(autoclave_broker::WORKLOAD, autoclave_broker::build)
+}
