@@ -16,6 +16,7 @@ pub struct Thing {
 
 impl Thing {
     /// The thing of type `kind` (an entity type of the schema) named `id`.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and texts or references")]
     pub fn new(kind: &str, id: impl ToString) -> Self {
         let (attributes, parents) = (Map::new(), Vec::new());
         Self { kind: kind.to_owned(), id: id.to_string(), attributes, parents }

@@ -114,7 +114,7 @@ fn presence(operands: &Value, positive: bool) -> Option<Words> {
     let claim = match operands.get("attr")? {
         Value::String(name) => claim.join(name),
         Value::Array(names) => {
-            names.iter().filter_map(Value::as_str).fold(claim, |claim, name| claim.join(name))
+            names.iter().filter_map(Value::as_str).fold(claim, Path::join)
         }
         _ => return None,
     };
@@ -174,10 +174,8 @@ fn found(path: &Path, facts: &Facts) -> String {
 fn value_words(value: &EvalResult) -> String {
     match value {
         EvalResult::String(text) => text.clone(),
-        EvalResult::Set(set) => match set.is_empty() {
-            true => "nothing".to_owned(),
-            false => joined(set.iter().map(value_words)),
-        },
+        EvalResult::Set(set) if set.is_empty() => "nothing".to_owned(),
+        EvalResult::Set(set) => joined(set.iter().map(value_words)),
         EvalResult::ExtensionValue(call) => {
             call.split('"').nth(1).map_or_else(|| call.clone(), str::to_owned)
         }
