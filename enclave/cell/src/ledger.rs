@@ -69,7 +69,8 @@ struct Host {
     shared: Arc<Shared>,
     publisher: Arc<Publisher>,
     clock: Clock,
-    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    publishing: Option<JoinHandle<()>>,
 }
 
 impl Ledger {
@@ -91,15 +92,13 @@ impl Ledger {
         let publisher = Arc::new(Publisher::new(Arc::clone(&shared)));
         publisher.repair().map_err(LedgerError::io)?;
         let (queue, requests) = mpsc::channel(QUEUE_LINES_MAX);
-        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&publisher), recovered.journal_bytes);
-        let threads = vec![
-            spawn("ledger-writer", move || writer.run(requests))?,
-            spawn("ledger-publisher", {
-                let publisher = Arc::clone(&publisher);
-                move || publisher.run()
-            })?,
-        ];
-        Ok(Self(Arc::new(Host { queue: Some(queue), shared, publisher, clock, threads })))
+        let writer =
+            Writer::new(Arc::clone(&shared), Arc::clone(&publisher), recovered.journal_bytes);
+        let writer = spawn("ledger-writer", move || writer.run(requests))?;
+        let files = Arc::clone(&publisher);
+        let publishing = Some(spawn("ledger-publisher", move || files.run())?);
+        let (queue, writer) = (Some(queue), Some(writer));
+        Ok(Self(Arc::new(Host { queue, shared, publisher, clock, writer, publishing })))
     }
 
     /// Appends a line. When this returns `Ok`, the line is on the disk and stays. After an
@@ -156,10 +155,10 @@ impl Ledger {
 impl Drop for Host {
     fn drop(&mut self) {
         self.queue = None;
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has told so; there is nobody to hand the panic to.
-            let _panicked = thread.join();
-        }
+        // A thread that panicked has told so; there is nobody to hand the panic to.
+        let _panicked = self.writer.take().map(JoinHandle::join);
+        self.publisher.stop();
+        let _panicked = self.publishing.take().map(JoinHandle::join);
     }
 }
 

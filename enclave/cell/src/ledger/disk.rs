@@ -30,7 +30,7 @@ pub(super) trait Disk: Send + Sync + 'static {
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
     /// Puts a file in place, whole and durable, or not at all.
     fn put(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
-    /// Removes a file, and its folder where that is empty then.
+    /// Removes a file, or a folder with all that is in it.
     fn remove(&self, path: &str) -> io::Result<()>;
 }
 
@@ -110,13 +110,12 @@ impl Disk for Folder {
 
     fn remove(&self, path: &str) -> io::Result<()> {
         let target = self.path.join(path);
-        match fs::remove_file(&target) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let removed =
+            if target.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        // Fails while the folder holds anything else, which is as well.
-        let _not_empty = target.parent().map(fs::remove_dir);
-        Ok(())
     }
 }
 

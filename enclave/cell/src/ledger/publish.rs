@@ -121,14 +121,18 @@ impl Publisher {
         self.shared.disk().put(CHECKPOINT_PATH, head.checkpoint.as_bytes())
     }
 
-    /// Removes the partial tiles of size `old` that size `kept` has wider.
+    /// Removes the partial tiles of size `old` that size `kept` has wider; with a full
+    /// tile go all its partial ones, whenever they were made.
     fn forget(&self, old: u64, kept: u64) {
         for wider in tiles_between(old, kept) {
             let partial = Tile::at(wider.kind(), wider.index(), old);
-            if let Some(partial) = partial.filter(|tile| !tile.is_full()) {
-                // A partial tile that stays does no harm.
-                let _stays = self.shared.disk().remove(&partial.to_string());
-            }
+            let gone = match partial.filter(|tile| !tile.is_full()) {
+                Some(_) if wider.is_full() => format!("{wider}.p"),
+                Some(partial) => partial.to_string(),
+                None => continue,
+            };
+            // A partial tile that stays does no harm.
+            let _stays = self.shared.disk().remove(&gone);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use autoclave_ledger::{Hash, LedgerProof, LogSigner, Tile, TileKind, Tree, TILE_WIDTH, bundle};
+use autoclave_ledger::{Hash, LedgerProof, LogSigner, TILE_WIDTH, Tile, TileKind, Tree, bundle};
 
 use super::disk::Disk;
 use super::recover::Recovered;
@@ -61,7 +61,7 @@ impl Shared {
     }
 
     pub(super) fn head(&self) -> Arc<Head> {
-        Arc::clone(&self.read(|state| Arc::clone(&state.head)))
+        self.read(|state| Arc::clone(&state.head))
     }
 
     /// The root that the next frame follows.
@@ -96,9 +96,8 @@ impl Shared {
     /// Line `index` as the journal has it; none where that is not what was written.
     pub(super) fn entry(&self, index: u64) -> Option<Vec<u8>> {
         let at = usize::try_from(index).ok()?;
-        let (place, leaf) = self.read(|state| {
-            Some((*state.places.get(at)?, state.tree.leaf(index)?))
-        })?;
+        let (place, leaf) =
+            self.read(|state| Some((*state.places.get(at)?, state.tree.leaf(index)?)))?;
         let mut entry = vec![0; usize::try_from(place.length).ok()?];
         self.disk.journal_read(place.offset, &mut entry).ok()?;
         (Hash::of_leaf(&entry) == leaf).then_some(entry)

@@ -52,7 +52,6 @@ impl Writer {
                 batch.into_iter().map(|request| (request.entry, request.answer)).unzip();
             answer(self.commit(&entries), answers);
         }
-        self.publisher.stop();
     }
 
     /// Makes `entries` durable; the index of the first, and the head over all.
@@ -126,8 +125,8 @@ fn answer(
 ) {
     for (nth, answer) in (0..).zip(answers) {
         let committed = outcome.as_ref().map_err(|error| *error);
-        let committed = committed
-            .map(|(start, head)| Committed { index: start + nth, head: Arc::clone(head) });
+        let committed =
+            committed.map(|(start, head)| Committed { index: start + nth, head: Arc::clone(head) });
         // Whoever stopped waiting learns nothing; the line stays.
         let _gone = answer.send(committed);
     }
