@@ -1,0 +1,115 @@
+//! The clinic's start: the records key from the broker, the store under it, the rules, the
+//! routes. The platform vendor's. Without the key, or without the file that must be there,
+//! nothing starts.
+
+use std::sync::Arc;
+
+use autoclave_attest::token::{self, PASSPORT_AUDIENCE, VerifiedToken};
+use autoclave_base::ids::WorkloadName;
+use autoclave_base::{Digest, Secret, UnixTime};
+use autoclave_cell::{BootError, Cell, Peer, Refusal, release};
+use autoclave_ledger::{Event, Label};
+use axum::Router;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{Request, StatusCode};
+
+use crate::outside::{Outside, PeerAnswer};
+use crate::{Clinic, Presence, RecordsKeys, Settings, Store, http as routes};
+
+/// The records file in the enclave's folder.
+const FILE: &str = "records.db";
+/// The state that remembers that there is a records file.
+const FILE_STATE: &str = "clinic.records";
+/// The state that remembers which rules were in force.
+const RULES_STATE: &str = "clinic.rules";
+
+const TOKEN_REFUSED: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "diagnosis.token_refused",
+    "The diagnosis enclave's token does not verify; nothing was filed.",
+);
+
+/// Makes the clinic's routes; for `autoclave_cell::run` and `start`.
+pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Router, BootError> {
+    let broker = cell.peer(settings.broker.workload.clone(), &settings.broker.url)?;
+    broker.ready().await.map_err(|error| BootError::role(error.code(), error))?;
+    let key = release::obtain(&cell, &broker, &settings.broker.records_key).await;
+    let key = key.map_err(|error| BootError::role(error.code(), error))?;
+    let store = open(&cell, &key.secret)?;
+    let diagnosis = settings.diagnosis.workload.clone();
+    let peer = cell.peer(diagnosis.clone(), &settings.diagnosis.url)?;
+    let outside = Arc::new(Surroundings { cell: cell.clone(), peer, diagnosis });
+    let clinic = Clinic::new(&settings, store, outside)
+        .map_err(|error| BootError::role("policy.refused", error))?;
+    rules_in_force(&cell, clinic.rules.digest()).await?;
+    Ok(routes::routes(clinic))
+}
+
+fn open(cell: &Cell, key: &Secret<[u8; 32]>) -> Result<Store, BootError> {
+    let known = cell.state().get(FILE_STATE).is_some();
+    let presence = if known { Presence::Expected } else { Presence::Unknown };
+    let store = Store::open(&cell.data_dir().join(FILE), RecordsKeys::derive(key), presence);
+    let store = store.map_err(|error| BootError::role(error.code(), error))?;
+    if !known {
+        cell.state().put(FILE_STATE, b"1")?;
+    }
+    Ok(store)
+}
+
+/// A change of rules is a ledger line before the first ask under the new ones.
+async fn rules_in_force(cell: &Cell, to: Digest) -> Result<(), BootError> {
+    let before = cell.state().get(RULES_STATE);
+    let before = before.and_then(|bytes| <[u8; 32]>::try_from(bytes.expose().as_slice()).ok());
+    let from = before.map(Digest::from_bytes);
+    if from == Some(to) {
+        return Ok(());
+    }
+    let line = Event::PolicyChange { name: Label::of(&"clinic"), from, to };
+    let written = cell.ledger().append(line).await;
+    written.map_err(|error| BootError::role("ledger.append", error))?;
+    Ok(cell.state().put(RULES_STATE, to.bytes())?)
+}
+
+/// The cell as the clinic's surroundings.
+struct Surroundings {
+    cell: Arc<Cell>,
+    peer: Peer,
+    diagnosis: WorkloadName,
+}
+
+impl Outside for Surroundings {
+    fn now(&self) -> UnixTime {
+        self.cell.now()
+    }
+
+    fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>> {
+        async move {
+            let written = self.cell.ledger().append(event).await;
+            written.map(drop).map_err(|_| Refusal::internal("ledger.append"))
+        }
+        .boxed()
+    }
+
+    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
+        async move {
+            let answer = self.peer.send(request.map(Into::into), &[]).await?;
+            let status = answer.status();
+            Ok(PeerAnswer { status, body: answer.into_body().into() })
+        }
+        .boxed()
+    }
+
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>> {
+        async move {
+            let attestor = self.cell.attestor().await?;
+            let expected = attestor.expectation_of(&self.diagnosis, PASSPORT_AUDIENCE);
+            let verified = token::verify(token, attestor.keys(), &expected, self.cell.now());
+            verified.map_err(|refusal| TOKEN_REFUSED.caused_by(refusal.code()))
+        }
+        .boxed()
+    }
+}

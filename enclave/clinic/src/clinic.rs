@@ -1,0 +1,118 @@
+//! The clinic as its handlers see it: store, rules, surroundings, and the bounds on work
+//! that is done at the same time. The platform vendor's. It holds no request and no
+//! session in memory.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autoclave_attest::book::ProofBook;
+use autoclave_attest::dpop::{self, DpopRefusal, Facts, ProvedKey};
+use autoclave_base::ids::ModelName;
+use autoclave_base::{Digest, UnixTime};
+use autoclave_cell::Refusal;
+use autoclave_cell::policy::{PolicyBook, PolicyError};
+use autoclave_ledger::Event;
+use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore};
+
+use crate::config::Settings;
+use crate::outside::Outside;
+use crate::permit;
+use crate::store::{Store, StoreError};
+use autoclave_attest::jwk::Thumbprint;
+
+/// Repetitions of one request wait for each other in one of these; strangers seldom share.
+const LANES: usize = 64;
+/// Large bodies in memory at one time: 4 of 200 MB, and their sealed form in place.
+const BODIES_MAX: usize = 4;
+/// Passwords checked at one time: each takes 64 MiB and a core for 100 ms.
+const HASHES_MAX: usize = 2;
+
+/// The clinic.
+pub struct Clinic {
+    pub(crate) store: Store,
+    pub(crate) rules: PolicyBook,
+    pub(crate) model: ModelName,
+    pub(crate) bodies: Semaphore,
+    pub(crate) hashes: Arc<Semaphore>,
+    outside: Arc<dyn Outside>,
+    administrators: Vec<Thumbprint>,
+    proofs: Mutex<ProofBook>,
+    lanes: Vec<Lane<()>>,
+}
+
+impl Clinic {
+    /// Puts it together; fails where the configured rules do not fit the schema.
+    pub fn new(
+        settings: &Settings,
+        store: Store,
+        outside: Arc<dyn Outside>,
+    ) -> Result<Arc<Self>, PolicyError> {
+        Ok(Arc::new(Self {
+            store,
+            rules: permit::load(&settings.policy.rules)?,
+            model: settings.diagnosis.model.clone(),
+            bodies: Semaphore::new(BODIES_MAX),
+            hashes: Arc::new(Semaphore::new(HASHES_MAX)),
+            outside,
+            administrators: settings.staff.administrators.clone(),
+            proofs: Mutex::new(ProofBook::default()),
+            lanes: (0..LANES).map(|_| Lane::new(())).collect(),
+        }))
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> UnixTime {
+        self.outside.now()
+    }
+
+    /// The clinic's surroundings.
+    pub(crate) fn outside(&self) -> &dyn Outside {
+        &*self.outside
+    }
+
+    /// Appends a ledger line and waits until it is durable.
+    pub(crate) async fn append(&self, event: Event) -> Result<(), Refusal> {
+        self.outside.append(event).await
+    }
+
+    /// Whether a key is a site administrator's.
+    pub(crate) fn is_administrator(&self, key: Thumbprint) -> bool {
+        self.administrators.contains(&key)
+    }
+
+    /// Verifies the proof of possession that a request brings.
+    pub(crate) fn prove(
+        &self,
+        header: Option<&str>,
+        facts: Facts<'_>,
+    ) -> Result<ProvedKey, DpopRefusal> {
+        // The book is changed by single insertions; a panic elsewhere leaves it whole.
+        let mut book = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        dpop::verify(header, facts, &mut book, self.now())
+    }
+
+    /// Waits until no other request about the same thing is under way.
+    pub(crate) async fn lane(&self, about: &Digest) -> LaneGuard<'_, ()> {
+        let lane = usize::from(about.bytes()[0]) % LANES;
+        self.lanes[lane].lock().await
+    }
+
+    /// Runs work on the store off the runtime's threads.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let clinic = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&clinic.store)).await;
+        done.map_err(|_| Refusal::internal("store.panicked"))?.map_err(refuse)
+    }
+}
+
+/// What a caller is told when the store fails.
+pub(crate) fn refuse(error: StoreError) -> Refusal {
+    match error {
+        StoreError::Full => {
+            Refusal::unavailable("store.full", "The clinic's disk is full; nothing was changed.")
+        }
+        other => Refusal::internal(other.code()),
+    }
+}

@@ -1,0 +1,139 @@
+//! A hospital in one test: the clinic's routes over a real store, a clock turned by hand,
+//! a ledger that remembers, and a diagnosis enclave that can be told to lie.
+
+mod client;
+mod provider;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use autoclave_attest::jwk::Jwk;
+use autoclave_attest::token::VerifiedToken;
+use autoclave_base::{Secret, UnixTime};
+use autoclave_cell::{Clock, Entropy, Refusal};
+use autoclave_ledger::Event;
+use axum::Router;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::Request;
+use p256::ecdsa::SigningKey;
+use p256::elliptic_curve::Generate as _;
+use tempfile::TempDir;
+
+use crate::outside::{Outside, PeerAnswer};
+use crate::{Clinic, Presence, RecordsKeys, Settings, Store};
+
+pub(crate) use client::{ADA, Client, PASSWORD, form, png};
+pub(crate) use provider::{Provider, Tamper};
+
+pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_795_000_000);
+
+pub(crate) struct Surroundings {
+    pub(crate) clock: Clock,
+    pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) ledger_is_broken: AtomicBool,
+    pub(crate) tamper: Mutex<Tamper>,
+    pub(crate) asked: AtomicUsize,
+    provider: Provider,
+}
+
+impl Outside for Surroundings {
+    fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>> {
+        async move {
+            if self.ledger_is_broken.load(Ordering::SeqCst) {
+                return Err(Refusal::internal("ledger.append"));
+            }
+            self.events.lock().unwrap().push(event);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
+        async move {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let tamper = *self.tamper.lock().unwrap();
+            Ok(self.provider.answer(&request, tamper))
+        }
+        .boxed()
+    }
+
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>> {
+        let verified = self.provider.verified(token);
+        async move { verified.ok_or(Refusal::internal("token.signature")) }.boxed()
+    }
+}
+
+pub(crate) struct Hospital {
+    pub(crate) outside: Arc<Surroundings>,
+    pub(crate) administrator: SigningKey,
+    pub(crate) router: Router,
+    folder: TempDir,
+}
+
+impl Hospital {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let administrator = SigningKey::generate_from_rng(&mut Entropy);
+        let outside = Arc::new(Surroundings {
+            clock: Clock::manual(NOW),
+            events: Mutex::default(),
+            ledger_is_broken: AtomicBool::new(false),
+            tamper: Mutex::new(Tamper::Honest),
+            asked: AtomicUsize::new(0),
+            provider: Provider::new(),
+        });
+        let router = open(&folder, &administrator, outside.clone(), Presence::Unknown);
+        Self { outside, administrator, router, folder }
+    }
+
+    /// The same hospital after the process was killed and started again.
+    pub(crate) fn restarted(self) -> Self {
+        let Self { outside, administrator, router, folder } = self;
+        drop(router);
+        let router = open(&folder, &administrator, outside.clone(), Presence::Expected);
+        Self { outside, administrator, router, folder }
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.outside.events.lock().unwrap().clone()
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.outside.asked.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn tamper(&self, tamper: Tamper) {
+        *self.outside.tamper.lock().unwrap() = tamper;
+    }
+
+    /// Everything on the disk, as who steals it sees it.
+    pub(crate) fn disk(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+}
+
+fn open(
+    folder: &TempDir,
+    administrator: &SigningKey,
+    outside: Arc<Surroundings>,
+    presence: Presence,
+) -> Router {
+    let keys = RecordsKeys::derive(&Secret::new([7; 32]));
+    let store = Store::open(&folder.path().join("records.db"), keys, presence).unwrap();
+    let administrator = Jwk::signing(administrator.verifying_key()).thumbprint();
+    let settings = format!(
+        "[broker]\nurl = 'http://127.0.0.1:1'\n[diagnosis]\nurl = 'http://127.0.0.1:2'\n\
+         [staff]\nadministrators = ['{administrator}']"
+    );
+    let settings: Settings = toml::from_str(&settings).unwrap();
+    crate::http::routes(Clinic::new(&settings, store, outside).unwrap())
+}

@@ -1,0 +1,45 @@
+//! The clinic's routes. Each handler first establishes who asks and why, then asks the
+//! rules, then writes the ledger line, then works. The platform vendor's. No answer may be
+//! cached, and no error repeats what was sent.
+
+mod caller;
+mod diagnosis;
+mod form;
+mod intake;
+mod records;
+mod session;
+mod staff;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderValue, header};
+
+use crate::Clinic;
+
+/// All routes, to be served behind attested doors only.
+pub fn routes(clinic: Arc<Clinic>) -> Router {
+    Router::new()
+        .route("/staff", post(staff::make))
+        .route("/auth/sign-in", post(session::sign_in))
+        .route("/auth/sign-out", post(session::sign_out))
+        .route("/intake", post(intake::intake))
+        .route("/imaging-studies/{id}/diagnosis", post(diagnosis::diagnose))
+        .route("/imaging-studies/{id}/image", get(records::image))
+        .route("/imaging-studies/{id}/mask", get(records::mask))
+        .route("/patients", get(records::work_list))
+        .route("/fhir/{kind}/{id}", get(records::resource))
+        .layer(map_response(uncached))
+        .with_state(clinic)
+}
+
+async fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,197 @@
+//! `POST /imaging-studies/{id}/diagnosis`: asks the diagnosis enclave, verifies its
+//! receipt, files the result, answers. The clinic's. A study is diagnosed once; whoever
+//! asks again gets what was filed.
+
+use std::sync::Arc;
+
+use autoclave_base::ids::{DiagnosticReportId, ImagingStudyId, ObservationId, ProvenanceId};
+use autoclave_base::{Digest, Problem};
+use autoclave_cell::{Entropy, Refusal};
+use autoclave_record::Resource;
+use autoclave_record::build::{AdmissionIds, Diagnosis, Inference, ResultIds};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::caller::{Caller, Stated};
+use super::records::NOT_FOUND;
+use crate::Clinic;
+use crate::diagnosis::{self, Answer, AnswerRefusal, VerifiedAnswer};
+use crate::outside::PeerAnswer;
+use crate::permit::{Action, Permit};
+use crate::store::{FiledDiagnosis, NewDiagnosis, StoreError};
+
+const FAILED: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "diagnosis.failed",
+    "The diagnosis enclave did not give a diagnosis; nothing was filed.",
+);
+const UNBELIEVED: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "diagnosis.answer_refused",
+    "The diagnosis does not agree with its receipt; nothing was filed.",
+);
+
+/// Why there is no diagnosis: our own refusal, or the diagnosis enclave's about the image.
+pub(super) enum NoDiagnosis {
+    Refused(Refusal),
+    Image(Problem),
+}
+
+impl From<Refusal> for NoDiagnosis {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AnswerRefusal> for NoDiagnosis {
+    fn from(refusal: AnswerRefusal) -> Self {
+        Self::Refused(UNBELIEVED.caused_by(refusal.code()))
+    }
+}
+
+impl IntoResponse for NoDiagnosis {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => refusal.into_response(),
+            Self::Image(problem) => {
+                let media_type = [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)];
+                (StatusCode::UNPROCESSABLE_ENTITY, media_type, problem.to_json()).into_response()
+            }
+        }
+    }
+}
+
+/// Diagnoses a study, or gives the diagnosis that is filed.
+pub(super) async fn diagnose(
+    State(clinic): State<Arc<Clinic>>,
+    caller: Caller,
+    Stated(purpose): Stated,
+    Path(study): Path<String>,
+) -> Result<Json<Value>, NoDiagnosis> {
+    let allowed = clinic.allow(caller.actor, Action::Diagnose, purpose).await?;
+    // Two clicks run the model once: the second finds the first's result.
+    let _alone = clinic.lane(&Digest::of(&study)).await;
+    let ids = match study.parse::<ImagingStudyId>() {
+        Ok(study) => clinic.with_store(move |store| store.admission(study)).await?,
+        Err(_) => None,
+    };
+    let subject = ids.map(|ids| ids.patient);
+    let permit = clinic.permit(allowed, "ImagingStudy", subject).await?;
+    let ids = ids.ok_or(NOT_FOUND)?;
+    let filed = match clinic.with_store(move |store| store.diagnosis(&ids)).await? {
+        Some(filed) => filed,
+        None => compute(&clinic, &permit, ids).await?,
+    };
+    Ok(Json(answer(&filed)?))
+}
+
+async fn compute(
+    clinic: &Arc<Clinic>,
+    permit: &Permit,
+    of: AdmissionIds,
+) -> Result<FiledDiagnosis, NoDiagnosis> {
+    let memory = clinic.bodies.acquire().await;
+    let _until_done = memory.map_err(|_| Refusal::internal("diagnosis.closed"))?;
+    let (request, image) = request(clinic, of).await?;
+    let answer = clinic.outside().diagnose(request).await?;
+    let answer = believed(answer)?;
+    let token = clinic.outside().diagnosis_token(&answer.token).await?;
+    let verified = diagnosis::verify(answer, image, &clinic.model, &token)?;
+    file(clinic, permit, of, verified).await
+}
+
+/// The request to the diagnosis enclave: the image, and nothing of whose it is.
+async fn request(
+    clinic: &Arc<Clinic>,
+    of: AdmissionIds,
+) -> Result<(Request<Vec<u8>>, Digest), Refusal> {
+    let work = move |store: &crate::Store| {
+        let image = store.image(of.patient, of.imaging_study)?.ok_or(StoreError::Malformed)?;
+        let digest = Digest::of(image.bytes.expose());
+        Ok((image.content_type, digest, image.bytes))
+    };
+    let (content_type, digest, image) = clinic.with_store(work).await?;
+    let request = Request::post(format!("/diagnose/{}", clinic.model))
+        .header(header::CONTENT_TYPE, content_type.name())
+        .body(image.into_inner());
+    let request = request.map_err(|_| Refusal::internal("diagnosis.request"))?;
+    Ok((request, digest))
+}
+
+/// The answer, where it is one. What the diagnosis enclave says about the image is passed
+/// on: its sentences are constants of attested code.
+fn believed(answer: PeerAnswer) -> Result<Answer, NoDiagnosis> {
+    if answer.status == StatusCode::OK {
+        return Ok(Answer::parse(&answer.body)?);
+    }
+    let problem = Problem::parse(&answer.body).filter(|problem| problem.code.starts_with("image."));
+    match problem {
+        Some(problem) if answer.status.is_client_error() => Err(NoDiagnosis::Image(problem)),
+        _ => Err(FAILED.into()),
+    }
+}
+
+async fn file(
+    clinic: &Arc<Clinic>,
+    permit: &Permit,
+    of: AdmissionIds,
+    verified: VerifiedAnswer,
+) -> Result<FiledDiagnosis, NoDiagnosis> {
+    let ids = ResultIds {
+        observation: ObservationId::random(&mut Entropy),
+        report: DiagnosticReportId::random(&mut Entropy),
+        provenance: ProvenanceId::random(&mut Entropy),
+    };
+    let resources = resources(clinic, permit, of, ids, &verified)?;
+    let answer = verified.answer.to_stored();
+    let file = move |store: &crate::Store| {
+        store.file_diagnosis(NewDiagnosis { of, ids, resources: &resources, answer })
+    };
+    Ok(clinic.with_store(file).await?)
+}
+
+fn resources(
+    clinic: &Clinic,
+    permit: &Permit,
+    of: AdmissionIds,
+    ids: ResultIds,
+    verified: &VerifiedAnswer,
+) -> Result<[Resource; 3], Refusal> {
+    let receipt = &verified.receipt;
+    let diagnosis = Diagnosis {
+        ids,
+        of,
+        finding: verified.finding,
+        inference: Inference {
+            model: receipt.model.name.as_str(),
+            model_digest: receipt.model.digest,
+            engine: &receipt.engine,
+            workload: receipt.iss.as_str(),
+            policy: receipt.policy,
+            receipt: &verified.answer.receipt,
+            at: receipt.iat,
+        },
+        mask_bytes: verified.mask_bytes,
+        asker: permit.actor.staff()?,
+        purpose: permit.purpose,
+        now: clinic.now(),
+    };
+    diagnosis.resources().map_err(|refusal| Refusal::internal(refusal.code()))
+}
+
+/// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token"}`
+fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
+    let answer = Answer::parse(filed.answer.expose())?;
+    Ok(json!({
+        "report": filed.report.expose(),
+        "observation": filed.observation.expose(),
+        "provenance": filed.provenance.expose(),
+        "result": answer.result,
+        "receipt": answer.receipt,
+        "ledger": answer.ledger,
+        "token": answer.token,
+    }))
+}

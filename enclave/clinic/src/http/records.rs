@@ -1,0 +1,117 @@
+//! Reading: one resource, the image, the mask, the work list. The clinic's. Whether a
+//! record exists is told only to whom the rules let read, after its ledger line.
+
+use std::sync::Arc;
+
+use autoclave_base::ids::ImagingStudyId;
+use autoclave_base::ids::PatientId;
+use autoclave_cell::Refusal;
+use autoclave_record::build::AdmissionIds;
+use autoclave_record::{Resource, ResourceKind};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header;
+use serde_json::{Value, json};
+
+use super::caller::{Caller, Stated};
+use super::intake;
+use crate::Clinic;
+use crate::diagnosis::Answer;
+use crate::permit::Action;
+
+/// Most lines of the work list: a clerk's week.
+const WORK_LIST_MAX: u32 = 200;
+
+pub(super) const NOT_FOUND: Refusal =
+    Refusal::not_found("record.not_found", "There is no such record.");
+
+/// `GET /fhir/{type}/{id}`
+pub(super) async fn resource(
+    State(clinic): State<Arc<Clinic>>,
+    caller: Caller,
+    Stated(purpose): Stated,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let allowed = clinic.allow(caller.actor, Action::Read, purpose).await?;
+    let found = match kind.parse::<ResourceKind>() {
+        Ok(kind) => {
+            let of = id.clone();
+            let owner = clinic.with_store(move |store| store.owner(kind, &of)).await?;
+            owner.map(|owner| (kind, owner))
+        }
+        Err(_) => None,
+    };
+    let name = found.map_or("Record", |(kind, _)| kind.name());
+    let permit = clinic.permit(allowed, name, found.map(|(_, owner)| owner)).await?;
+    let ((kind, _), patient) = found.zip(permit.subject).ok_or(NOT_FOUND)?;
+    let resource = clinic.with_store(move |store| store.resource(patient, kind, &id)).await?;
+    Ok(fhir(&resource.ok_or(NOT_FOUND)?))
+}
+
+fn fhir(resource: &Resource) -> Response {
+    let media_type = [(header::CONTENT_TYPE, Resource::MEDIA_TYPE)];
+    (media_type, resource.to_bytes().into_inner()).into_response()
+}
+
+/// `GET /imaging-studies/{id}/image`
+pub(super) async fn image(
+    State(clinic): State<Arc<Clinic>>,
+    caller: Caller,
+    Stated(purpose): Stated,
+    Path(study): Path<String>,
+) -> Result<Response, Refusal> {
+    let allowed = clinic.allow(caller.actor, Action::Read, purpose).await?;
+    let found = admission(&clinic, &study).await?;
+    let permit = clinic.permit(allowed, "ImagingStudy", subject(found)).await?;
+    let (ids, patient) = found.zip(permit.subject).ok_or(NOT_FOUND)?;
+    let image = clinic.with_store(move |store| store.image(patient, ids.imaging_study)).await?;
+    let image = image.ok_or(NOT_FOUND)?;
+    let media_type = [(header::CONTENT_TYPE, image.content_type.name())];
+    Ok((media_type, image.bytes.into_inner()).into_response())
+}
+
+/// `GET /imaging-studies/{id}/mask`
+pub(super) async fn mask(
+    State(clinic): State<Arc<Clinic>>,
+    caller: Caller,
+    Stated(purpose): Stated,
+    Path(study): Path<String>,
+) -> Result<Response, Refusal> {
+    let allowed = clinic.allow(caller.actor, Action::Read, purpose).await?;
+    let found = admission(&clinic, &study).await?;
+    let _permit = clinic.permit(allowed, "DiagnosticReport", subject(found)).await?;
+    let ids = found.ok_or(NOT_FOUND)?;
+    let filed = clinic.with_store(move |store| store.diagnosis(&ids)).await?.ok_or(NOT_FOUND)?;
+    let mask = Answer::parse(filed.answer.expose()).and_then(|answer| answer.mask());
+    let mask = mask.map_err(|refusal| Refusal::internal(refusal.code()))?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], mask.into_inner()).into_response())
+}
+
+async fn admission(clinic: &Arc<Clinic>, study: &str) -> Result<Option<AdmissionIds>, Refusal> {
+    let Ok(study) = study.parse::<ImagingStudyId>() else { return Ok(None) };
+    clinic.with_store(move |store| store.admission(study)).await
+}
+
+fn subject(found: Option<AdmissionIds>) -> Option<PatientId> {
+    found.map(|ids| ids.patient)
+}
+
+/// `GET /patients`: `{"patients": [{"patient", …ids, "admitted_at", "report"}]}`, newest first.
+pub(super) async fn work_list(
+    State(clinic): State<Arc<Clinic>>,
+    caller: Caller,
+    Stated(purpose): Stated,
+) -> Result<Json<Value>, Refusal> {
+    let allowed = clinic.allow(caller.actor, Action::List, purpose).await?;
+    let _permit = clinic.permit(allowed, "WorkList", None).await?;
+    let items = clinic.with_store(|store| store.work_list(WORK_LIST_MAX)).await?;
+    let lines = items.iter().map(|item| {
+        let mut line = intake::answer(&item.ids);
+        line["patient"] = item.patient.expose().clone();
+        line["admitted_at"] = json!(item.admitted_at.rfc3339());
+        line["report"] = json!(item.report);
+        line
+    });
+    Ok(Json(json!({"patients": lines.collect::<Vec<_>>()})))
+}

@@ -1,0 +1,6 @@
+//! The routes as clients see them.
+
+mod access;
+mod diagnosis;
+mod intake;
+mod sign_in;

@@ -1,0 +1,36 @@
+//! What the clinic needs from outside itself: the time, its ledger, and somebody who
+//! computes diagnoses. The cell fulfils it; tests do without one. No rule stands here.
+
+use autoclave_attest::token::VerifiedToken;
+use autoclave_base::UnixTime;
+use autoclave_cell::Refusal;
+use autoclave_ledger::Event;
+use futures::future::BoxFuture;
+use http::{Request, StatusCode};
+
+/// An answer of the diagnosis enclave, opened.
+pub struct PeerAnswer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// The clinic's surroundings.
+pub trait Outside: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> UnixTime;
+
+    /// Appends a line; when this returns, it is durable.
+    fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// Sends a request, sealed, to the diagnosis enclave with the clinic's own chain.
+    /// Nothing is sent before that enclave was verified.
+    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>>;
+
+    /// Verifies a token that the diagnosis enclave showed as its own.
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>>;
+}
