@@ -28,8 +28,11 @@ pub(super) trait Disk: Send + Sync + 'static {
     fn journal_cut(&self, bytes: u64) -> io::Result<()>;
     /// A file beside the journal; none where there is none.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
-    /// Puts a file in place, whole and durable, or not at all.
+    /// Puts a file in place, its bytes durable and whole, or not at all. That it is in its
+    /// folder is durable after [`Disk::settle`].
     fn put(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Makes durable which files the folder of `path` has.
+    fn settle(&self, path: &str) -> io::Result<()>;
     /// Removes a file, or a folder with all that is in it.
     fn remove(&self, path: &str) -> io::Result<()>;
 }
@@ -104,8 +107,11 @@ impl Disk for Folder {
         let mut file = File::create(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&unfinished, &target)?;
-        sync_folder(folder)
+        fs::rename(&unfinished, &target)
+    }
+
+    fn settle(&self, path: &str) -> io::Result<()> {
+        sync_folder(self.path.join(path).parent().unwrap_or(&self.path))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //! the journal and never lead it: tiles first, then the checkpoint that needs them. What
 //! is missing or altered here is made again from the journal at the next start.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,14 +48,14 @@ impl Publisher {
     pub(super) fn repair(&self) -> io::Result<()> {
         let mut published = lock(&self.published);
         let (head, disk) = (self.shared.head(), self.shared.disk());
+        let mut lost = Vec::new();
         for tile in tiles_of(head.size) {
-            let (path, bytes) = (tile.to_string(), self.bytes(&tile)?);
-            if disk.read(&path)?.as_ref() != Some(&bytes) {
-                disk.put(&path, &bytes)?;
+            if disk.read(&tile.to_string())? != Some(self.bytes(&tile)?) {
+                lost.push(tile);
             }
         }
         disk.put(KEY_PATH, format!("{}\n", self.shared.signer().public()).as_bytes())?;
-        disk.put(CHECKPOINT_PATH, head.checkpoint.as_bytes())?;
+        self.put(lost, &head)?;
         published.push_back(head.size);
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Publisher {
         if last == head.size {
             return Ok(());
         }
-        self.put(last, &head)?;
+        self.put(tiles_between(last, head.size), &head)?;
         published.push_back(head.size);
         while published.len() > SIZES_KEPT {
             let oldest = published.pop_front().unwrap_or(0);
@@ -114,11 +114,21 @@ impl Publisher {
         turn.stop
     }
 
-    fn put(&self, last: u64, head: &Head) -> io::Result<()> {
-        for tile in tiles_between(last, head.size) {
-            self.shared.disk().put(&tile.to_string(), &self.bytes(&tile)?)?;
+    /// Puts `tiles` in place, and then the checkpoint that needs them.
+    fn put(&self, tiles: impl IntoIterator<Item = Tile>, head: &Head) -> io::Result<()> {
+        let disk = self.shared.disk();
+        let mut folders = BTreeMap::new();
+        for tile in tiles {
+            let path = tile.to_string();
+            disk.put(&path, &self.bytes(&tile)?)?;
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+            folders.insert(folder, path);
         }
-        self.shared.disk().put(CHECKPOINT_PATH, head.checkpoint.as_bytes())
+        for path in folders.values() {
+            disk.settle(path)?;
+        }
+        disk.put(CHECKPOINT_PATH, head.checkpoint.as_bytes())?;
+        disk.settle(CHECKPOINT_PATH)
     }
 
     /// Removes the partial tiles of size `old` that size `kept` has wider; with a full

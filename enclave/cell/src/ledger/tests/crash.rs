@@ -218,3 +218,14 @@ async fn what_a_dead_process_left_unsynced_is_made_durable_before_it_counts() {
     assert_eq!(open(&disk).unwrap().size(), 5);
     assert_eq!(disk.content().durable, journal);
 }
+
+#[tokio::test]
+async fn a_journal_torn_at_its_very_beginning_begins_anew() {
+    let mark = super::super::frame::MARK;
+    let torn = (0..=mark.len()).map(|end| mark[..end].to_vec()).chain([vec![0; 5], vec![0; 8]]);
+    for journal in torn {
+        let disk = Arc::new(Memory::with(Content { journal, ..Content::default() }));
+        session(&disk, 0..2).await;
+        assert_eq!(numbers(&open(&disk).unwrap()), [0, 1]);
+    }
+}

@@ -112,3 +112,37 @@ async fn a_start_without_room_for_the_files_is_refused() {
     disk.set(|faults| faults.put = true);
     assert_eq!(refused(&disk).code(), "ledger.io");
 }
+
+#[tokio::test]
+async fn more_than_a_frame_holds_goes_into_the_next() {
+    let rules: Vec<_> = (0..autoclave_ledger::RULES_MAX)
+        .map(|nth| autoclave_ledger::Label::of_claim(&format!("{nth:0>128}")))
+        .collect();
+    let label = autoclave_ledger::Label::code("x");
+    let large = Event::Access {
+        actor: label.clone(),
+        role: label.clone(),
+        action: label.clone(),
+        resource: label,
+        subject: None,
+        purpose: None,
+        decision: autoclave_ledger::Decision::Granted,
+        rules,
+    };
+    let disk = Arc::new(Memory::default());
+    let ledger = open(&disk).unwrap();
+    let before = disk.content().syncs;
+    disk.set(|faults| faults.sync_waits = true);
+    let mut appends: Vec<_> = (0..1000).map(|_| Box::pin(ledger.append(large.clone()))).collect();
+    assert!(poll!(&mut appends[0]).is_pending());
+    disk.await_unsynced();
+    for append in &mut appends[1..] {
+        assert!(poll!(append).is_pending());
+    }
+    disk.set(|faults| faults.sync_waits = false);
+    assert!(join_all(appends).await.iter().all(Result::is_ok));
+    let frames = disk.content().syncs - before;
+    assert!((3..=5).contains(&frames), "8.5 MB of lines went into {frames} frames of 4 MiB");
+    drop(ledger);
+    assert_eq!(open(&disk).unwrap().size(), 1000);
+}

@@ -119,6 +119,10 @@ impl Disk for Memory {
         Ok(())
     }
 
+    fn settle(&self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         let inside = format!("{path}/");
         self.content().files.retain(|file, _| file != path && !file.starts_with(&inside));
