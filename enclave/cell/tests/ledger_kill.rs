@@ -2,6 +2,8 @@
 //! and tells their indices, is killed without warning, and every index that it told is in
 //! the ledger at the next start.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

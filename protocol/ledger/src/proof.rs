@@ -110,7 +110,7 @@ fn climb(old: u64, new: u64, first: Hash, rest: &[Hash]) -> Result<(Hash, Hash),
 
 /// Climbs past the levels at which the rightmost node has no sibling.
 fn skip_missing(node: &mut u64, last: &mut u64) {
-    while *node % 2 == 0 && *node != 0 {
+    while node.is_multiple_of(2) && *node != 0 {
         (*node, *last) = (*node >> 1, *last >> 1);
     }
 }

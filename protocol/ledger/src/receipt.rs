@@ -74,8 +74,10 @@ impl LedgerProof {
     /// The same proof as text in the format C2SP tlog-proof, for other tools. The line
     /// itself travels beside it.
     pub fn to_tlog_proof(&self) -> String {
-        let hashes: String = self.hashes.iter().map(|hash| format!("{hash}\n")).collect();
-        format!("c2sp.org/tlog-proof@v1\nindex {}\n{hashes}\n{}", self.index, self.checkpoint)
+        let head = ["c2sp.org/tlog-proof@v1".to_owned(), format!("index {}", self.index)];
+        let hashes = self.hashes.iter().map(ToString::to_string);
+        let lines: Vec<String> = head.into_iter().chain(hashes).collect();
+        format!("{}\n\n{}", lines.join("\n"), self.checkpoint)
     }
 }
 

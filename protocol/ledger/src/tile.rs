@@ -13,6 +13,9 @@ pub(crate) const TILE_HEIGHT: u32 = 8;
 /// Hashes in a full tile, entries in a full bundle.
 pub const TILE_WIDTH: u64 = 1 << TILE_HEIGHT;
 
+/// The same as a tile's width.
+const FULL: u16 = 1 << TILE_HEIGHT;
+
 /// The highest level that a path may name (tlog-tiles, "Merkle Tree").
 const LEVEL_MAX: u8 = 63;
 
@@ -66,13 +69,13 @@ impl Tile {
 
     /// Whether it can grow no more.
     pub const fn is_full(&self) -> bool {
-        self.width as u64 == TILE_WIDTH
+        self.width == FULL
     }
 
     /// The same tile when it is full.
     #[must_use]
     pub const fn full(self) -> Self {
-        Self { width: TILE_WIDTH as u16, ..self }
+        Self { width: FULL, ..self }
     }
 }
 
@@ -181,7 +184,7 @@ pub fn unbundle(bytes: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
 }
 
 /// Most bytes of a bundle: what a reader needs to accept.
-pub const BUNDLE_BYTES_MAX: usize = TILE_WIDTH as usize * (2 + ENTRY_BYTES_MAX);
+pub const BUNDLE_BYTES_MAX: usize = FULL as usize * (2 + ENTRY_BYTES_MAX);
 
 #[cfg(test)]
 mod tests;

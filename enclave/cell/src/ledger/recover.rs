@@ -46,10 +46,7 @@ fn begun(disk: &dyn Disk, length: u64) -> Result<bool, LedgerError> {
     let mut mark = vec![0; MARK.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
     disk.journal_read(0, &mut mark).map_err(LedgerError::Io)?;
     let torn = length <= MARK.len() as u64 && mark.iter().all(|byte| *byte == 0);
-    match MARK.starts_with(&mark) || torn {
-        true => Ok(mark == MARK),
-        false => Err(LedgerError::Foreign),
-    }
+    if MARK.starts_with(&mark) || torn { Ok(mark == MARK) } else { Err(LedgerError::Foreign) }
 }
 
 /// Reads the next frame into `found`; false at the end or where a crash has torn it.
@@ -110,15 +107,11 @@ fn check_signed(
     let published = published.map(String::from_utf8).transpose();
     let published = published.map_err(|_| CheckpointRefusal::Malformed)?;
     for note in published.as_deref().into_iter().chain(known) {
-        let signed = Checkpoint::open(note, signer.public())?;
-        match tree.root_at(signed.size()) {
-            None => {
-                let (size, signed) = (tree.size(), signed.size());
-                return Err(LedgerError::RolledBack { size, signed });
-            }
-            Some(root) if root != *signed.root() => {
-                return Err(LedgerError::Rewritten(signed.size()));
-            }
+        let checkpoint = Checkpoint::open(note, signer.public())?;
+        let lines = checkpoint.size();
+        match tree.root_at(lines) {
+            None => return Err(LedgerError::RolledBack { size: tree.size(), signed: lines }),
+            Some(root) if root != *checkpoint.root() => return Err(LedgerError::Rewritten(lines)),
             Some(_) => {}
         }
     }

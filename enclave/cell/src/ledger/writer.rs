@@ -50,7 +50,7 @@ impl Writer {
             next = held_over;
             let (entries, answers): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|request| (request.entry, request.answer)).unzip();
-            answer(self.commit(&entries), answers);
+            answer(&self.commit(&entries), answers);
         }
     }
 
@@ -120,13 +120,14 @@ fn place(lines: &[&[u8]], offset: u64) -> Vec<(Hash, Place)> {
 }
 
 fn answer(
-    outcome: Result<(u64, Arc<Head>), AppendError>,
+    outcome: &Result<(u64, Arc<Head>), AppendError>,
     answers: Vec<oneshot::Sender<Result<Committed, AppendError>>>,
 ) {
     for (nth, answer) in (0..).zip(answers) {
-        let committed = outcome.as_ref().map_err(|error| *error);
-        let committed =
-            committed.map(|(start, head)| Committed { index: start + nth, head: Arc::clone(head) });
+        let committed = match outcome {
+            Ok((start, head)) => Ok(Committed { index: start + nth, head: Arc::clone(head) }),
+            Err(error) => Err(*error),
+        };
         // Whoever stopped waiting learns nothing; the line stays.
         let _gone = answer.send(committed);
     }

@@ -33,7 +33,9 @@ impl Log {
             .map(|entry| entry.to_bytes().unwrap())
             .collect();
         let mut tree = Tree::new();
-        lines.iter().for_each(|line| tree.push(Hash::of_leaf(line)));
+        for line in &lines {
+            tree.push(Hash::of_leaf(line));
+        }
         let mut log = Self { signer, lines, tree, files: BTreeMap::new() };
         log.publish(size);
         log

@@ -52,7 +52,9 @@ pub(crate) fn numbers(size: u64) -> Vec<Hash> {
 /// A tree over [`numbers`].
 pub(crate) fn counted(size: u64) -> Tree {
     let mut tree = Tree::new();
-    numbers(size).into_iter().for_each(|leaf| tree.push(leaf));
+    for leaf in numbers(size) {
+        tree.push(leaf);
+    }
     tree
 }
 
@@ -99,7 +101,7 @@ fn subproof(old: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
 }
 
 fn half(width: usize) -> usize {
-    (0..).map(|power| 1 << power).take_while(|half| *half < width).last().unwrap()
+    (0..63).map(|power| 1 << power).take_while(|half| *half < width).last().unwrap()
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(super) struct Content {
 
 /// What fails from now on.
 #[derive(Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each fault is there or not")]
 pub(super) struct Faults {
     /// Journal writes fail after so many bytes.
     pub(super) write_after: Option<usize>,
