@@ -155,7 +155,7 @@ impl Client {
     ) -> Result<Exchange, ClientError> {
         let party = peer.token().workload().as_str();
         let key = sealing_key(peer).ok_or_else(|| ClientError::NoSealingKey(party.to_owned()))?;
-        let (sealed, opener) = seal(request.clone().map(Cursor::new), &key, now())?;
+        let (sealed, opening) = seal(request.clone().map(Cursor::new), &key, now())?;
         let path = party_path(party, SEALED_PATH);
         let stream = sealed.into_stream();
         let answer = self.http.stream(&path, REQUEST_MEDIA_TYPE, stream).await;
@@ -167,9 +167,9 @@ impl Client {
             .try_filter_map(async |frame| Ok(frame.into_data().ok()))
             .map_err(std::io::Error::other)
             .into_async_read();
-        let (parts, body) = opener.open(body).await?.into_parts();
+        let (head, body) = opening.open(body).await?.into_parts();
         let body = body.read_all(ANSWER_BYTES_MAX).await?;
-        Ok(Exchange::Answered(Response::from_parts(parts, body)))
+        Ok(Exchange::Answered(Response::from_parts(head, body)))
     }
 }
 

@@ -22,7 +22,7 @@ pub enum ClientError {
         source: HttpError,
     },
     /// A party is not what it should be; nothing was sent to it.
-    #[error("{party} is not believed: {}; nothing was sent", detail(source))]
+    #[error("{party} is not believed: {}; nothing was sent", detail(*source))]
     NotBelieved {
         /// Who.
         party: String,
@@ -84,9 +84,9 @@ impl ClientError {
 }
 
 /// A refusal with the refusals inside it.
-fn detail(refusal: &HandshakeRefusal) -> String {
+fn detail(refusal: HandshakeRefusal) -> String {
     let mut text = refusal.to_string();
-    let mut source = std::error::Error::source(refusal);
+    let mut source = std::error::Error::source(&refusal);
     while let Some(inner) = source {
         text = format!("{text} ({inner})");
         source = inner.source();

@@ -49,7 +49,7 @@ pub struct Prover {
 /// A signed-in member of staff.
 pub struct Session {
     prover: Prover,
-    session: String,
+    handle: String,
     role: String,
     expires_at: UnixTime,
 }
@@ -110,7 +110,7 @@ impl Client {
         let answer = prover.send(ask).await?;
         let signed: SignedIn = prover.read(&answer)?;
         let SignedIn { session, role, expires_at } = signed;
-        Ok(Session { prover, session, role, expires_at })
+        Ok(Session { prover, handle: session, role, expires_at })
     }
 }
 
@@ -173,7 +173,7 @@ impl Session {
 
     /// Sends a request within the session; a refusal is an error.
     pub async fn send(&self, ask: Ask) -> Result<Answer, ClientError> {
-        self.prover.send_within(ask, Some(&self.session)).await
+        self.prover.send_within(ask, Some(&self.handle)).await
     }
 
     /// Reads a JSON answer.

@@ -62,7 +62,7 @@ pub async fn diagnose(session: &Session, patient: &Patient, image: &Image) -> Ou
     let admitted = begun.elapsed();
     let diagnosis = session.diagnosis(admission.imaging_study).await;
     let diagnosis = diagnosis.map_err(|error| refused(&error))?;
-    let millis = (whole_millis(admitted), whole_millis(begun.elapsed() - admitted));
+    let millis = (whole_millis(admitted), whole_millis(begun.elapsed().saturating_sub(admitted)));
     Ok(Diagnosed { admission, diagnosis, millis })
 }
 
@@ -124,7 +124,7 @@ pub fn write(out: &Path, stem: &str, diagnosis: &Diagnosis) -> Outcome<Written> 
         result: diagnosis.answer["result"].clone(),
     };
     files::write(&mask, &diagnosis.mask)?;
-    files::write_json(&receipt, &saved)?;
+    saved.write(&receipt)?;
     Ok(Written { mask, receipt })
 }
 

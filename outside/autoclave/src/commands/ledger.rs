@@ -2,9 +2,8 @@
 //! It belongs to the auditor, who needs no account and no network.
 //! Nothing that the ledger's host says is believed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use autoclave_attest::receipt::ReceiptBundle;
 use autoclave_ledger::audit::{Expected, Report, audit};
 use autoclave_ledger::{Entry, LedgerProof, LogKey};
 use serde_json::{Value, json};
@@ -21,7 +20,7 @@ pub fn run(command: Ledger) -> Outcome {
     let Ledger::Verify { dir, key, since, proof, lines, json } = command;
     let (key, own) = find_key(&dir, key.as_deref())?;
     let earlier = since.iter().map(|path| files::read_text(path)).collect::<Outcome<Vec<_>>>()?;
-    let proofs = proof.iter().map(|path| read_proof(path)).collect::<Outcome<Vec<_>>>()?;
+    let proofs = proof.iter().map(|path| read_proof(path.as_path())).collect::<Outcome<Vec<_>>>()?;
     let expected = Expected { earlier: &earlier, proofs: &proofs };
     let each = |index: u64, entry: &Entry| {
         if lines && !json {
@@ -55,12 +54,9 @@ fn read_file(dir: &Path, path: &str) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// A proof by itself, or the one inside a receipt's file.
-fn read_proof(path: &PathBuf) -> Outcome<LedgerProof> {
+fn read_proof(path: &Path) -> Outcome<LedgerProof> {
     let value: Value = files::read_json(path)?;
-    let inner = match serde_json::from_value::<ReceiptBundle>(value.clone()) {
-        Ok(bundle) => bundle.ledger,
-        Err(_) => value,
-    };
+    let inner = value.get("ledger").cloned().unwrap_or(value);
     serde_json::from_value(inner).map_err(|error| Failure::malformed(path, error))
 }
 

@@ -9,7 +9,7 @@ use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
 use autoclave_client::receipt::{CheckedReceipt, verify};
 use autoclave_client::trust;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Receipt;
 use crate::failure::{Failure, Outcome};
@@ -21,13 +21,13 @@ pub(super) const DIAGNOSIS: &str = "diagnosis";
 /// Runs the command.
 pub fn run(command: Receipt) -> Outcome {
     let Receipt::Verify { file, trust: trust_file, image, mask, json } = command;
-    let bundle: SavedReceipt = files::read_json(&file)?;
+    let saved = SavedReceipt::read(&file)?;
     let trust = trust::read(&trust_file).map_err(|error| Failure::new(error.code(), error))?;
     let workload = WorkloadName::parse(DIAGNOSIS)
         .map_err(|error| Failure::new("receipt.workload", error))?;
-    let checked = verify(&bundle.bundle, &trust, &workload);
+    let checked = verify(&saved.bundle, &trust, &workload);
     let checked = checked.map_err(|error| Failure::new(error.code(), error))?;
-    bundle.compare(&checked, image.as_deref(), mask.as_deref())?;
+    saved.compare(&checked, image.as_deref(), mask.as_deref())?;
     if json {
         terminal::out(summary(&checked));
     } else {
@@ -36,9 +36,7 @@ pub fn run(command: Receipt) -> Outcome {
     Ok(())
 }
 
-/// A receipt's file: the bundle, and the result whose digest the receipt names.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A receipt's file: the bundle's members, and `result`, whose digest the receipt names.
 pub struct SavedReceipt {
     /// The receipt with all that is needed to check it.
     pub bundle: ReceiptBundle,
@@ -47,6 +45,24 @@ pub struct SavedReceipt {
 }
 
 impl SavedReceipt {
+    /// Reads a file that [`Self::write`] wrote.
+    pub fn read(path: &Path) -> Outcome<Self> {
+        let mut members: Map<String, Value> = files::read_json(path)?;
+        let missing = || Failure::malformed(path, "there is no result in it");
+        let result = members.remove("result").ok_or_else(missing)?;
+        let bundle = serde_json::from_value(Value::Object(members));
+        let bundle = bundle.map_err(|error| Failure::malformed(path, error))?;
+        Ok(Self { bundle, result })
+    }
+
+    /// Writes the file.
+    pub fn write(&self, path: &Path) -> Outcome {
+        let mut members = serde_json::to_value(&self.bundle)
+            .map_err(|error| Failure::malformed(path, error))?;
+        members["result"] = self.result.clone();
+        files::write_json(path, &members)
+    }
+
     /// Compares image and mask with what the receipt is about.
     fn compare(
         &self,

@@ -46,7 +46,7 @@ pub struct Facts<'a> {
 pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
     for party in Party::STARTS {
         let table = match party {
-            Party::Edge => edge(facts)?,
+            Party::Edge => edge(facts),
             _ => enclave(party, facts)?,
         };
         let text = toml::to_string(&table);
@@ -75,16 +75,16 @@ fn trust(facts: &Facts<'_>) -> TrustAnchors {
     }
 }
 
-fn edge(facts: &Facts<'_>) -> Outcome<Table> {
+fn edge(facts: &Facts<'_>) -> Table {
     let parties = Party::ENCLAVES.map(|party| (party.name(), url(facts.ports, party)));
-    Ok(Table::from_iter([
+    Table::from_iter([
         ("listen".to_owned(), text(facts.ports.sealed(Party::Edge))),
         ("parties".to_owned(), table(parties.map(|(name, url)| (name, text(url))))),
-    ]))
+    ])
 }
 
 fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
-    let mut all = role(party, facts)?;
+    let mut all = role(party, facts);
     all.insert("profile".to_owned(), text("development"));
     all.insert("cell".to_owned(), cell(party, facts));
     let release = value(&Keys::public(&facts.keys.release))?;
@@ -111,11 +111,11 @@ fn cell(party: Party, facts: &Facts<'_>) -> Value {
     table(cell)
 }
 
-fn role(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
+fn role(party: Party, facts: &Facts<'_>) -> Table {
     let ports = facts.ports;
     let administrator = text(Keys::public(&facts.keys.administrator).thumbprint());
     let broker = table([("url", text(url(ports, Party::Broker)))]);
-    Ok(match party {
+    match party {
         Party::Attestor => attestor(),
         Party::Broker => broker_role(facts.keys),
         Party::Diagnosis => diagnosis(broker, facts.model),
@@ -128,11 +128,12 @@ fn role(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
             ),
         ]),
         Party::Edge => Table::new(),
-    })
+    }
 }
 
 fn attestor() -> Table {
-    Table::from_iter([("manifest".to_owned(), text("release/manifest.jws"))])
+    let own = table([("manifest", text("release/manifest.jws"))]);
+    Table::from_iter([("attestor".to_owned(), own)])
 }
 
 /// The broker keeps one key for the provider, which imports it, and one for the hospital,
@@ -190,6 +191,7 @@ fn url(ports: &Ports, party: Party) -> String {
     format!("http://{}", ports.sealed(party))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers hand temporaries over")]
 fn text(value: impl ToString) -> Value {
     Value::String(value.to_string())
 }

@@ -35,8 +35,8 @@ impl Ports {
     pub fn free() -> Outcome<Self> {
         let mut held = Vec::new();
         let mut next = || {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(none_free)?;
-            let port = listener.local_addr().map_err(none_free)?.port();
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| none_free(&error))?;
+            let port = listener.local_addr().map_err(|error| none_free(&error))?.port();
             held.push(listener);
             Ok::<_, Failure>(port)
         };
@@ -69,7 +69,7 @@ impl Ports {
     }
 }
 
-fn none_free(error: std::io::Error) -> Failure {
+fn none_free(error: &std::io::Error) -> Failure {
     Failure::new("ports.none_free", format!("no free port on loopback: {error}"))
 }
 

@@ -149,6 +149,9 @@ pub(super) fn tail(layout: &Layout, party: Party) -> String {
     let end = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
     let text = String::from_utf8_lossy(end);
     let lines: Vec<_> = text.lines().collect();
+    if lines.is_empty() {
+        return format!("Its log is empty: {}", path.display());
+    }
     let last = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n  ");
     format!("The end of {}:\n  {last}", path.display())
 }

@@ -32,26 +32,26 @@ use p256::elliptic_curve::Generate as _;
 
 const ISSUER: &str = "http://attestor.test";
 
-pub struct Fake {
+pub(crate) struct Fake {
     root: SigningKey,
     release: SigningKey,
     attestor: Mutex<SigningKey>,
-    pub clinic: Mutex<Clinic>,
+    pub(crate) clinic: Mutex<Clinic>,
 }
 
 /// What the clinic is at the moment.
-pub struct Clinic {
-    pub code: &'static str,
-    pub debug: bool,
-    pub signing: SigningKey,
-    pub sealing: SealingKeys,
-    pub opened: u32,
-    pub verified: u32,
+pub(crate) struct Clinic {
+    pub(crate) code: &'static str,
+    pub(crate) debug: bool,
+    pub(crate) signing: SigningKey,
+    pub(crate) sealing: SealingKeys,
+    pub(crate) opened: u32,
+    pub(crate) verified: u32,
 }
 
 impl Clinic {
     /// As after a restart: other keys.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.signing = key();
         self.sealing = SealingKeys::generate(&mut random());
     }
@@ -65,7 +65,7 @@ fn jwk(key: &SigningKey) -> Jwk {
     Jwk::signing(key.verifying_key())
 }
 
-pub fn clinic() -> WorkloadName {
+pub(crate) fn clinic() -> WorkloadName {
     WorkloadName::parse("clinic").unwrap()
 }
 
@@ -75,7 +75,7 @@ fn measured(code: &str) -> Measured {
 }
 
 impl Fake {
-    pub async fn start() -> (Arc<Self>, String) {
+    pub(crate) async fn start() -> (Arc<Self>, String) {
         let sealing = SealingKeys::generate(&mut random());
         let clinic =
             Clinic { code: "clinic", debug: false, signing: key(), sealing, opened: 0, verified: 0 };
@@ -91,7 +91,7 @@ impl Fake {
         (fake, address)
     }
 
-    pub fn trust(&self) -> Trust {
+    pub(crate) fn trust(&self) -> Trust {
         let anchors = TrustAnchors {
             roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&self.root) }],
             release_keys: vec![jwk(&self.release)],
@@ -102,7 +102,7 @@ impl Fake {
     }
 
     /// The attestor gets a new key and forgets the old one.
-    pub fn rotate_attestor(&self) {
+    pub(crate) fn rotate_attestor(&self) {
         *self.attestor.lock().unwrap() = key();
     }
 
@@ -161,9 +161,9 @@ impl Fake {
     }
 
     fn attest(&self, query: &AttestQuery) -> Vec<u8> {
-        let verifier = SoftwareVerifier::new(&jwk(&self.root)).unwrap();
+        let root = SoftwareVerifier::new(&jwk(&self.root)).unwrap();
         let report_data = query.runtime.report_data();
-        let verified = verifier.verify(&query.evidence, &report_data, now()).unwrap();
+        let verified = root.verify(&query.evidence, &report_data, now()).unwrap();
         let manifest = verify_manifest(&self.manifest(), &[jwk(&self.release)], now()).unwrap();
         let issuance = Issuance {
             issuer: Issuer { name: ISSUER, build: "test" },

@@ -13,7 +13,7 @@ use super::{sample, start};
 use crate::cli::Demo;
 use crate::commands::connect::sign_in;
 use crate::commands::diagnose::{Diagnosed, diagnose, load_one, whole_millis, write};
-use crate::commands::receipt::{DIAGNOSIS, summary};
+use crate::commands::receipt::{DIAGNOSIS, SavedReceipt, summary};
 use crate::deploy::Running;
 use crate::deploy::ports::Ports;
 use crate::deploy::seed::failure;
@@ -66,7 +66,7 @@ async fn walk(running: &Running, image: &Path) -> Outcome<Value> {
     let peer = client.verify(&clinic).await.map_err(failure)?;
     let verified = begun.elapsed();
     let session = sign_in(client, account).await?;
-    let signed_in = begun.elapsed() - verified;
+    let signed_in = begun.elapsed().saturating_sub(verified);
     step.done();
     let step = Step::begin("image sealed, diagnosed, receipt checked");
     let patient = Patient { family: "Check".into(), given: Vec::new(), birth_date: None };
@@ -96,7 +96,7 @@ fn check_again(running: &Running, diagnosed: &Diagnosed) -> Outcome<Value> {
     let out = running.layout().root().join("check");
     crate::files::folder(&out)?;
     let written = write(&out, "check", &diagnosed.diagnosis)?;
-    let saved: crate::commands::receipt::SavedReceipt = crate::files::read_json(&written.receipt)?;
+    let saved = SavedReceipt::read(&written.receipt)?;
     let trust = autoclave_client::trust::read(&running.layout().client().join("trust.json"));
     let trust = trust.map_err(|error| Failure::new(error.code(), error))?;
     let workload = WorkloadName::parse(DIAGNOSIS).map_err(|error| Failure::new("demo.party", error))?;
