@@ -61,10 +61,15 @@ impl<T> Computed<T> {
     }
 
     /// Writes the ledger's line. When this returns, the line is durable.
-    pub async fn record(self, cell: &Cell, under: Circumstances<'_>) -> Result<Recorded<T>, Refusal> {
+    pub async fn record(
+        self,
+        cell: &Cell,
+        under: Circumstances<'_>,
+    ) -> Result<Recorded<T>, Refusal> {
         let token = cell.token().await?;
         let event = self.event(&under, token.digest());
-        let line = cell.ledger().append(event).await.map_err(|error| Refusal::internal(error.code()))?;
+        let line =
+            cell.ledger().append(event).await.map_err(|error| Refusal::internal(error.code()))?;
         let receipt = self.receipt(cell, under, &token, &line);
         Ok(Recorded { body: self.body, receipt, token, line })
     }
@@ -81,14 +86,24 @@ impl<T> Computed<T> {
         }
     }
 
-    fn receipt(&self, cell: &Cell, under: Circumstances<'_>, token: &VerifiedToken, line: &Line) -> Receipt {
+    fn receipt(
+        &self,
+        cell: &Cell,
+        under: Circumstances<'_>,
+        token: &VerifiedToken,
+        line: &Line,
+    ) -> Receipt {
         let model = under.model.config();
         Receipt {
             iss: cell.workload().clone(),
             sub: INFERENCE.to_owned(),
             iat: cell.now(),
             jti: receipt::new_id(&mut cell.rng()),
-            model: Model { name: model.name.clone(), version: model.version.clone(), digest: model.digest },
+            model: Model {
+                name: model.name.clone(),
+                version: model.version.clone(),
+                digest: model.digest,
+            },
             engine: under.engine.to_owned(),
             request: under.request,
             response: self.response,

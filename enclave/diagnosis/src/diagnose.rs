@@ -52,7 +52,11 @@ impl DiagnoseError {
 }
 
 /// Decodes, runs, and makes the result; its digest is that of its canonical JSON.
-pub fn diagnose(model: &Resident, media_type: &str, image: &[u8]) -> Result<Computed<Value>, DiagnoseError> {
+pub fn diagnose(
+    model: &Resident,
+    media_type: &str,
+    image: &[u8],
+) -> Result<Computed<Value>, DiagnoseError> {
     if model.config().preprocessing != Preprocessing::BrainMri {
         return Err(DiagnoseError::NoImageRoute);
     }

@@ -33,13 +33,21 @@ impl InferError {
 }
 
 /// Reads, runs and writes; the answer's digest is that of its whole body.
-pub fn infer(model: &Resident, header_length: Option<&str>, body: &[u8]) -> Result<Computed<InferResponse>, InferError> {
+pub fn infer(
+    model: &Resident,
+    header_length: Option<&str>,
+    body: &[u8],
+) -> Result<Computed<InferResponse>, InferError> {
     let response = respond(model, header_length, body)?;
     let digest = Digest::of(&response.body);
     Ok(Computed::new(response, digest))
 }
 
-fn respond(model: &Resident, header_length: Option<&str>, body: &[u8]) -> Result<InferResponse, InferError> {
+fn respond(
+    model: &Resident,
+    header_length: Option<&str>,
+    body: &[u8],
+) -> Result<InferResponse, InferError> {
     let request = InferRequest::parse(header_length, body)?;
     let wanted = request.outputs(model.spec())?;
     let inputs: Vec<_> = request.inputs().iter().map(Tensor::view).collect();
@@ -57,7 +65,8 @@ mod tests {
 
     fn run(body: &Value) -> Result<Value, &'static str> {
         let model = resident("add", ADD_ONE, Preprocessing::None);
-        let response = respond(&model, None, body.to_string().as_bytes()).map_err(|error| error.code())?;
+        let response =
+            respond(&model, None, body.to_string().as_bytes()).map_err(|error| error.code())?;
         Ok(serde_json::from_slice(&response.body).unwrap())
     }
 

@@ -39,7 +39,8 @@ const BROKER: &str = "broker";
 /// readiness says why.
 pub async fn build(cell: Arc<Cell>, config: Config) -> Result<Routes, BootError> {
     let runtime = Arc::new(start_engine(&cell, &config)?);
-    let broker = WorkloadName::parse(BROKER).map_err(|error| BootError::role("diagnosis.broker", error))?;
+    let broker =
+        WorkloadName::parse(BROKER).map_err(|error| BootError::role("diagnosis.broker", error))?;
     let broker = Arc::new(cell.peer(broker, &config.broker.url)?);
     let shelf = Arc::new(Shelf::new(&config.models));
     fill(&cell, &broker, &runtime, &shelf, config.models).await;
@@ -49,7 +50,8 @@ pub async fn build(cell: Arc<Cell>, config: Config) -> Result<Routes, BootError>
 
 /// The engine; its native library, where it has one, must be among the measured ones.
 fn start_engine(cell: &Cell, config: &Config) -> Result<Runtime, BootError> {
-    let runtime = Runtime::start(&config.engine).map_err(|refusal| BootError::role(refusal.code(), refusal))?;
+    let runtime = Runtime::start(&config.engine)
+        .map_err(|refusal| BootError::role(refusal.code(), refusal))?;
     let measured = &cell.measured().libraries;
     match runtime.library() {
         Some(library) if !measured.values().any(|known| *known == library) => Err(BootError::role(

@@ -80,7 +80,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
 }
 
 /// Opens the sealed bytes and checks the digest of what was in them.
-pub fn open(config: &ModelConfig, key: &Secret<[u8; KEY_BYTES]>, sealed: &[u8]) -> Result<VerifiedModel, ModelError> {
+pub fn open(
+    config: &ModelConfig,
+    key: &Secret<[u8; KEY_BYTES]>,
+    sealed: &[u8],
+) -> Result<VerifiedModel, ModelError> {
     let onnx = file::open_bytes(key, &context(config), sealed).map_err(ModelError::Sealed)?;
     let onnx = Zeroizing::new(onnx);
     if Digest::of(&*onnx) != config.digest {

@@ -56,12 +56,16 @@ impl Default for Pool {
 impl Pool {
     /// A pool that runs `running` jobs at once and admits `admitted` in all.
     pub fn new(running: usize, admitted: usize) -> Self {
-        Self { admitted: Arc::new(Semaphore::new(admitted)), running: Arc::new(Semaphore::new(running)) }
+        Self {
+            admitted: Arc::new(Semaphore::new(admitted)),
+            running: Arc::new(Semaphore::new(running)),
+        }
     }
 
     /// A place in the queue, or a refusal at once.
     pub fn enter(&self) -> Result<Place, PoolRefusal> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| PoolRefusal::Busy)?;
+        let admitted =
+            Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| PoolRefusal::Busy)?;
         Ok(Place { admitted, running: Arc::clone(&self.running) })
     }
 }
@@ -69,7 +73,10 @@ impl Pool {
 impl Place {
     /// Runs `job` as soon as one may run. A job that has begun runs to its end, and holds
     /// its place till then, even when nobody waits for it any more.
-    pub async fn run<T: Send + 'static>(self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolRefusal> {
+    pub async fn run<T: Send + 'static>(
+        self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolRefusal> {
         let running = self.running.acquire_owned().await.map_err(|_| PoolRefusal::Busy)?;
         let places = (self.admitted, running);
         let done = tokio::task::spawn_blocking(move || {

@@ -53,7 +53,10 @@ struct Slot {
 impl Shelf {
     /// A place for each model, all of them empty.
     pub fn new<'a>(models: impl IntoIterator<Item = &'a ModelConfig>) -> Self {
-        let slot = |model: &ModelConfig| Slot { version: model.version.clone(), state: RwLock::new(Err(LOADING)) };
+        let slot = |model: &ModelConfig| Slot {
+            version: model.version.clone(),
+            state: RwLock::new(Err(LOADING)),
+        };
         Self(models.into_iter().map(|model| (model.name.clone(), slot(model))).collect())
     }
 
@@ -107,8 +110,12 @@ impl Keeper {
         let code = outcome.as_ref().err().copied();
         self.shelf.put(&self.model.name, outcome);
         match code {
-            None => event!(INFO, "model.ready", model = self.model.name, digest = self.model.digest),
-            Some(reason) => event!(WARN, "model.not_ready", model = self.model.name, reason = reason),
+            None => {
+                event!(INFO, "model.ready", model = self.model.name, digest = self.model.digest)
+            }
+            Some(reason) => {
+                event!(WARN, "model.not_ready", model = self.model.name, reason = reason)
+            }
         }
         code.is_none()
     }
@@ -127,7 +134,9 @@ impl Keeper {
 
     /// The file is read only once the key is there: refused code learns nothing of it.
     async fn fetch(&self) -> Result<Resident, &'static str> {
-        let key = release::obtain(&self.cell, &self.broker, &self.model.key).await.map_err(|error| error.code())?;
+        let key = release::obtain(&self.cell, &self.broker, &self.model.key)
+            .await
+            .map_err(|error| error.code())?;
         let (model, runtime) = (self.model.clone(), Arc::clone(&self.runtime));
         let load = move || -> Result<Resident, ModelError> {
             let sealed = model::read(&model.file)?;
@@ -188,7 +197,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound() {
-        let pauses: Vec<_> = std::iter::successors(Some(RETRY_PAUSE_MIN), |pause| Some(longer(*pause))).take(9).collect();
+        let pauses: Vec<_> =
+            std::iter::successors(Some(RETRY_PAUSE_MIN), |pause| Some(longer(*pause)))
+                .take(9)
+                .collect();
         assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
         assert_eq!(pauses.last(), Some(&RETRY_PAUSE_MAX));
     }

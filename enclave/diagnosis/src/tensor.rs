@@ -61,7 +61,11 @@ pub struct TensorView<'a> {
 
 impl Tensor {
     /// Checks shape, length and values.
-    pub fn new(name: impl Into<String>, shape: Vec<usize>, data: Vec<f32>) -> Result<Self, TensorRefusal> {
+    pub fn new(
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        data: Vec<f32>,
+    ) -> Result<Self, TensorRefusal> {
         if elements(&shape)? != data.len() {
             return Err(TensorRefusal::Length);
         }

@@ -53,7 +53,8 @@ impl Mask {
 
     /// 8-bit grey PNG.
     pub fn png(&self) -> Result<Vec<u8>, BrainError> {
-        let image = GrayImage::from_raw(self.width, self.height, self.grey.clone()).ok_or(BrainError::Encode)?;
+        let image = GrayImage::from_raw(self.width, self.height, self.grey.clone())
+            .ok_or(BrainError::Encode)?;
         let mut png = Cursor::new(Vec::new());
         image.write_to(&mut png, ImageFormat::Png).map_err(|_| BrainError::Encode)?;
         Ok(png.into_inner())

@@ -51,7 +51,8 @@ pub fn fits(spec: &IoSpec, input: &str, output: &str) -> Result<(), BrainError> 
     let side = MODEL_SIDE_PX as usize;
     let [takes] = &spec.inputs[..] else { return Err(BrainError::Model) };
     let gives = spec.outputs.iter().find(|given| given.name == output).ok_or(BrainError::Model)?;
-    let fits = takes.name == input && takes.takes(&[1, 3, side, side]) && gives.takes(&[1, 1, side, side]);
+    let fits =
+        takes.name == input && takes.takes(&[1, 3, side, side]) && gives.takes(&[1, 1, side, side]);
     if fits { Ok(()) } else { Err(BrainError::Model) }
 }
 
@@ -71,7 +72,8 @@ fn resampled(picture: &Picture) -> Vec<u8> {
     if (picture.width(), picture.height()) == (MODEL_SIDE_PX, MODEL_SIDE_PX) {
         return picture.rgb().to_vec();
     }
-    let Some(full) = RgbImage::from_raw(picture.width(), picture.height(), picture.rgb().to_vec()) else {
+    let Some(full) = RgbImage::from_raw(picture.width(), picture.height(), picture.rgb().to_vec())
+    else {
         return Vec::new();
     };
     imageops::resize(&full, MODEL_SIDE_PX, MODEL_SIDE_PX, imageops::FilterType::Triangle).into_raw()
@@ -79,12 +81,17 @@ fn resampled(picture: &Picture) -> Vec<u8> {
 
 /// Mean and population deviation come from exact integer sums, so that no order of
 /// summation shows in the result.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sums below 2^53; f32 is the format")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "sums below 2^53; f32 is the format"
+)]
 fn standardise(values: impl Iterator<Item = u8> + Clone, into: &mut Vec<f32>) {
-    let (count, sum, squares) = values.clone().fold((0_u64, 0_u64, 0_u64), |(count, sum, squares), value| {
-        let value = u64::from(value);
-        (count + 1, sum + value, squares + value * value)
-    });
+    let (count, sum, squares) =
+        values.clone().fold((0_u64, 0_u64, 0_u64), |(count, sum, squares), value| {
+            let value = u64::from(value);
+            (count + 1, sum + value, squares + value * value)
+        });
     let count = count.max(1) as f64;
     let mean = sum as f64 / count;
     let deviation = (squares as f64 / count - mean * mean).max(0.0).sqrt().max(DEVIATION_MIN);

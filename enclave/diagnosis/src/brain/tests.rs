@@ -51,7 +51,8 @@ fn a_mask_has_the_sides_of_its_picture() {
     for (width, height) in [(512, 512), (128, 512), (100, 77)] {
         let mask = Mask::of(&answer(square), width, height).unwrap_or_else(|_| panic!());
         assert_eq!(mask.grey().len(), (width * height) as usize);
-        let share = mask.grey().iter().filter(|&&level| level > 0).count() as f64 / f64::from(width * height);
+        let share = mask.grey().iter().filter(|&&level| level > 0).count() as f64
+            / f64::from(width * height);
         assert!((share - 1.0 / 32.0).abs() < 0.003, "{share}");
     }
 }
@@ -69,7 +70,8 @@ fn the_png_is_eight_bit_grey_of_two_levels() {
 
 #[test]
 fn findings_count_pixels_area_and_regions() {
-    let two = answer(|row, column| if row == 200 && column == 200 { 0.75 } else { square(row, column) });
+    let two =
+        answer(|row, column| if row == 200 && column == 200 { 0.75 } else { square(row, column) });
     let mask = Mask::of(&two, 256, 256).unwrap_or_else(|_| panic!());
     let found = findings(&mask, &two, Some(Spacing { row_mm: 0.5, column_mm: 2.0 }));
     assert_eq!((found.pixels, found.regions), (64 * 32 + 1, 2));
@@ -102,7 +104,10 @@ fn an_answer_that_is_no_probability_is_refused() {
 
 #[test]
 fn only_a_model_of_the_documented_form_fits() {
-    let named = |name: &str, shape: &[Option<usize>]| TensorSpec { name: name.into(), shape: shape.to_vec() };
+    let named = |name: &str, shape: &[Option<usize>]| TensorSpec {
+        name: name.into(),
+        shape: shape.to_vec(),
+    };
     let spec = |channels| IoSpec {
         inputs: vec![named("image", &[None, Some(channels), Some(256), Some(256)])],
         outputs: vec![named("probability", &[None, Some(1), Some(256), Some(256)])],

@@ -24,7 +24,11 @@ fn the_example_is_read() {
 #[test]
 fn defaults_are_the_documented_ones() {
     let bare = EXAMPLE.replace("[engine]\nkind = \"rten\"\nthreads = 2\n", "");
-    let bare: String = bare.lines().filter(|line| !line.contains("as by default")).map(|line| format!("{line}\n")).collect();
+    let bare: String = bare
+        .lines()
+        .filter(|line| !line.contains("as by default"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let config = parse(&bare).unwrap();
     assert_eq!(config.engine, parse(EXAMPLE).unwrap().engine);
     assert_eq!(config.models[0].output, "probability");

@@ -63,7 +63,10 @@ fn bad_images_are_refused_with_their_codes() {
     let model = brain();
     assert_eq!(code(&model, "image/png", b""), Some("image.empty"));
     assert_eq!(code(&model, "image/jpeg", b"x"), Some("image.type_unsupported"));
-    assert_eq!(code(&model, "image/png", &samples::png_header(20_000, 20_000)), Some("image.dimensions"));
+    assert_eq!(
+        code(&model, "image/png", &samples::png_header(20_000, 20_000)),
+        Some("image.dimensions")
+    );
     let dicom = samples::plain(samples::mr(64, 64, 8));
     assert_eq!(code(&model, "application/dicom", &dicom), Some("image.no_pixels"));
 }

@@ -87,7 +87,9 @@ impl Runtime {
     pub fn start(config: &EngineConfig) -> Result<Self, LibraryRefusal> {
         let (kind, threads) = match config {
             EngineConfig::Rten { threads } => (Kind::Rten, *threads),
-            EngineConfig::Ort { threads, library } => (Kind::Ort(Library::open(library)?), *threads),
+            EngineConfig::Ort { threads, library } => {
+                (Kind::Ort(Library::open(library)?), *threads)
+            }
         };
         Ok(Self { kind, threads: usize::from(threads.get()) })
     }

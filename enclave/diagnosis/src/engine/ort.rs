@@ -91,10 +91,14 @@ fn sealed_copy(config: &LibraryConfig) -> io::Result<(File, Digest)> {
     if bytes.len() as u64 > LIBRARY_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    let mut copy = File::from(memfd_create("onnxruntime", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    let mut copy =
+        File::from(memfd_create("onnxruntime", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
     copy.write_all(&bytes)?;
     copy.seek(SeekFrom::Start(0))?;
-    fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    fcntl_add_seals(
+        &copy,
+        SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
+    )?;
     Ok((copy, Digest::of(&bytes)))
 }
 
@@ -120,7 +124,8 @@ pub(super) struct Ort {
 
 impl Ort {
     pub(super) fn load(library: &Library, onnx: &[u8], threads: usize) -> Result<Self, LoadError> {
-        let session = session(library, onnx, threads).map_err(|error| LoadError::Model(Box::new(error)))?;
+        let session =
+            session(library, onnx, threads).map_err(|error| LoadError::Model(Box::new(error)))?;
         let spec = IoSpec { inputs: specs(session.inputs())?, outputs: specs(session.outputs())? };
         Ok(Self { session: Mutex::new(session), spec })
     }
@@ -139,7 +144,9 @@ impl Engine for Ort {
         self.spec.admit(inputs)?;
         let given = inputs
             .iter()
-            .map(|input| Ok((input.name, TensorRef::from_array_view((input.shape, input.data))?.into())))
+            .map(|input| {
+                Ok((input.name, TensorRef::from_array_view((input.shape, input.data))?.into()))
+            })
             .collect::<Result<Vec<(&str, SessionInputValue<'_>)>, ort::Error>>()
             .map_err(engine)?;
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +177,9 @@ fn specs(outlets: &[Outlet]) -> Result<Vec<TensorSpec>, LoadError> {
 }
 
 fn spec(outlet: &Outlet) -> Option<TensorSpec> {
-    let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype() else { return None };
+    let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype() else {
+        return None;
+    };
     let shape = shape.iter().map(|&side| usize::try_from(side).ok()).collect();
     Some(TensorSpec { name: outlet.name().to_owned(), shape })
 }

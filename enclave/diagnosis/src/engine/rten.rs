@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use rten::{DataType, Dimension, Model, NodeId, RunOptions, ThreadPool, Value, ValueType, ValueView};
+use rten::{
+    DataType, Dimension, Model, NodeId, RunOptions, ThreadPool, Value, ValueType, ValueView,
+};
 
 use super::{Engine, IoSpec, LoadError, RunError, TensorSpec};
 use crate::tensor::{Tensor, TensorView};
@@ -22,8 +24,12 @@ pub(super) struct Rten {
 
 impl Rten {
     pub(super) fn load(onnx: &[u8], threads: usize) -> Result<Self, LoadError> {
-        let model = Model::load(onnx.to_vec()).map_err(|error| LoadError::Model(Box::new(error)))?;
-        let spec = IoSpec { inputs: specs(&model, model.input_ids())?, outputs: specs(&model, model.output_ids())? };
+        let model =
+            Model::load(onnx.to_vec()).map_err(|error| LoadError::Model(Box::new(error)))?;
+        let spec = IoSpec {
+            inputs: specs(&model, model.input_ids())?,
+            outputs: specs(&model, model.output_ids())?,
+        };
         let outputs = model.output_ids().to_vec();
         Ok(Self { model, spec, outputs, pool: Arc::new(ThreadPool::with_num_threads(threads)) })
     }
@@ -49,7 +55,11 @@ impl Engine for Rten {
             .collect::<Result<Vec<_>, RunError>>()?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
         let values = self.model.run(given, &self.outputs, Some(options)).map_err(engine)?;
-        values.into_iter().zip(&self.spec.outputs).map(|(value, spec)| output(value, spec)).collect()
+        values
+            .into_iter()
+            .zip(&self.spec.outputs)
+            .map(|(value, spec)| output(value, spec))
+            .collect()
     }
 }
 

@@ -74,7 +74,11 @@ impl TensorSpec {
     /// Whether a tensor of `shape` fits.
     pub fn takes(&self, shape: &[usize]) -> bool {
         self.shape.len() == shape.len()
-            && self.shape.iter().zip(shape).all(|(wanted, given)| wanted.is_none_or(|side| side == *given))
+            && self
+                .shape
+                .iter()
+                .zip(shape)
+                .all(|(wanted, given)| wanted.is_none_or(|side| side == *given))
     }
 }
 
@@ -87,7 +91,10 @@ mod tests {
     use super::*;
 
     fn spec() -> IoSpec {
-        let named = |name: &str, shape: &[Option<usize>]| TensorSpec { name: name.into(), shape: shape.to_vec() };
+        let named = |name: &str, shape: &[Option<usize>]| TensorSpec {
+            name: name.into(),
+            shape: shape.to_vec(),
+        };
         IoSpec {
             inputs: vec![named("a", &[None, Some(2)]), named("b", &[Some(1)])],
             outputs: vec![named("y", &[None])],
@@ -117,7 +124,11 @@ mod tests {
     #[test]
     fn other_shapes_are_refused() {
         for shape in [&[1, 3][..], &[2], &[1, 2, 1], &[]] {
-            assert_eq!(spec().admit(&[view("a", shape), view("b", &[1])]), Err(SpecRefusal::Shape), "{shape:?}");
+            assert_eq!(
+                spec().admit(&[view("a", shape), view("b", &[1])]),
+                Err(SpecRefusal::Shape),
+                "{shape:?}"
+            );
         }
     }
 }

@@ -18,7 +18,10 @@ fn rten() -> Runtime {
     Runtime::start(&EngineConfig::Rten { threads: two() }).unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a developer names a library that the repository cannot carry")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a developer names a library that the repository cannot carry"
+)]
 fn onnxruntime() -> Option<Runtime> {
     let path = PathBuf::from(std::env::var(LIBRARY_VARIABLE).ok()?);
     let digest = Digest::of(std::fs::read(&path).unwrap());
@@ -42,7 +45,10 @@ fn a_model_tells_its_inputs_and_outputs() {
             name: name.into(),
             shape: vec![None, Some(channels), Some(256), Some(256)],
         };
-        assert_eq!(*model.spec(), IoSpec { inputs: vec![spec("image", 3)], outputs: vec![spec("probability", 1)] });
+        assert_eq!(
+            *model.spec(),
+            IoSpec { inputs: vec![spec("image", 3)], outputs: vec![spec("probability", 1)] }
+        );
     }
 }
 
@@ -76,7 +82,9 @@ fn wrong_inputs_never_reach_the_engine() {
 fn a_result_that_is_not_finite_is_refused() {
     for runtime in runtimes() {
         let model = runtime.load(RECIPROCAL).unwrap();
-        let run = |data: &[f32]| model.run(&[tensor("x", &[1, 2], data).view()]).map(|outputs| outputs.len());
+        let run = |data: &[f32]| {
+            model.run(&[tensor("x", &[1, 2], data).view()]).map(|outputs| outputs.len())
+        };
         assert!(matches!(run(&[1.0, 2.0]), Ok(1)));
         assert!(matches!(run(&[1.0, 0.0]), Err(RunError::Output)));
     }
@@ -95,9 +103,11 @@ fn other_bytes_and_other_types_are_not_loaded() {
 #[test]
 fn both_engines_agree() {
     let Some(other) = onnxruntime() else { return };
-    let noise: Vec<f32> = (0..3 * 256 * 256_u32).map(|i| f32::from((i * 7919 % 511) as u16) / 255.0 - 1.0).collect();
+    let noise: Vec<f32> =
+        (0..3 * 256 * 256_u32).map(|i| f32::from((i * 7919 % 511) as u16) / 255.0 - 1.0).collect();
     let image = tensor("image", &[1, 3, 256, 256], &noise);
-    let run = |runtime: Runtime| runtime.load(THRESHOLD).unwrap().run(&[image.view()]).unwrap().remove(0);
+    let run =
+        |runtime: Runtime| runtime.load(THRESHOLD).unwrap().run(&[image.view()]).unwrap().remove(0);
     let (ours, theirs) = (run(rten()), run(other));
     let far = ours.data().iter().zip(theirs.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(far < 1e-5, "{far}");
@@ -110,16 +120,23 @@ fn a_library_of_another_digest_is_refused_before_it_is_loaded() {
     std::fs::write(&path, b"anything").unwrap();
     let start = |path: PathBuf, digest| {
         let library = crate::config::LibraryConfig { path, digest };
-        Runtime::start(&EngineConfig::Ort { threads: two(), library }).err().map(|refusal| refusal.code())
+        Runtime::start(&EngineConfig::Ort { threads: two(), library })
+            .err()
+            .map(|refusal| refusal.code())
     };
     assert_eq!(start(path.clone(), Digest::of("else")), Some("engine.library_digest"));
     assert_eq!(start(path, Digest::of("anything")), Some("engine.library_load"));
-    assert_eq!(start(folder.path().join("none"), Digest::of("")), Some("engine.library_unreadable"));
+    assert_eq!(
+        start(folder.path().join("none"), Digest::of("")),
+        Some("engine.library_unreadable")
+    );
 }
 
 #[test]
 fn the_label_names_the_version_in_use() {
-    assert!(include_str!("../../../../Cargo.lock").contains("name = \"rten\"\nversion = \"0.27.0\""));
+    assert!(
+        include_str!("../../../../Cargo.lock").contains("name = \"rten\"\nversion = \"0.27.0\"")
+    );
     assert_eq!(rten().label(), "rten 0.27.0");
     assert_eq!(rten().library(), None);
 }

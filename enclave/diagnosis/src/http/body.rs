@@ -103,6 +103,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_beyond_the_bound_is_refused() {
-        assert_eq!(code(&Budget::default(), BODY_BYTES_MAX + 1).await.as_deref(), Some("body.too_large"));
+        assert_eq!(
+            code(&Budget::default(), BODY_BYTES_MAX + 1).await.as_deref(),
+            Some("body.too_large")
+        );
     }
 }

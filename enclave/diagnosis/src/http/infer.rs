@@ -39,7 +39,12 @@ pub(super) async fn infer_version(
     Ok(run(&service, &model, Some(&version), request).await?)
 }
 
-async fn run(service: &Service, name: &str, version: Option<&str>, request: Request) -> Result<Response, Refusal> {
+async fn run(
+    service: &Service,
+    name: &str,
+    version: Option<&str>,
+    request: Request,
+) -> Result<Response, Refusal> {
     let asked = service.admit(request).await?;
     let model = service.find(name, version)?;
     let header_length = asked.header(HEADER_LENGTH);
@@ -53,7 +58,8 @@ async fn run(service: &Service, name: &str, version: Option<&str>, request: Requ
 /// Puts receipt, proof and token into headers.
 pub(super) fn respond(signed: Signed<InferResponse>) -> Result<Response, Refusal> {
     let unwritable = |_| Refusal::internal("diagnosis.header");
-    let proof = serde_json::to_vec(&signed.ledger).map_err(|_| Refusal::internal("diagnosis.proof"))?;
+    let proof =
+        serde_json::to_vec(&signed.ledger).map_err(|_| Refusal::internal("diagnosis.proof"))?;
     let content_type = HeaderValue::from_static(signed.body.content_type());
     let json_bytes = signed.body.json_bytes;
     let mut response = Response::new(signed.body.body.into());

@@ -29,7 +29,10 @@ pub(super) async fn ready(State(service): OfService) -> Answer<Value> {
     Ok(Json(json!({ "ready": true })))
 }
 
-pub(super) async fn model(State(service): OfService, Path(name): Path<String>) -> Answer<ModelMetadata> {
+pub(super) async fn model(
+    State(service): OfService,
+    Path(name): Path<String>,
+) -> Answer<ModelMetadata> {
     Ok(metadata(&service, &name, None)?)
 }
 
@@ -40,7 +43,10 @@ pub(super) async fn version(
     Ok(metadata(&service, &name, Some(&version))?)
 }
 
-pub(super) async fn model_ready(State(service): OfService, Path(name): Path<String>) -> Answer<Value> {
+pub(super) async fn model_ready(
+    State(service): OfService,
+    Path(name): Path<String>,
+) -> Answer<Value> {
     Ok(readiness(&service, &name, None)?)
 }
 
@@ -51,7 +57,11 @@ pub(super) async fn version_ready(
     Ok(readiness(&service, &name, Some(&version))?)
 }
 
-fn metadata(service: &Service, name: &str, version: Option<&str>) -> Result<Json<ModelMetadata>, Refusal> {
+fn metadata(
+    service: &Service,
+    name: &str,
+    version: Option<&str>,
+) -> Result<Json<ModelMetadata>, Refusal> {
     let model = service.find(name, version)?;
     Ok(Json(model_metadata(&model.label(), &service.engine, model.spec())))
 }

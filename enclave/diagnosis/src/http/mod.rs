@@ -44,10 +44,24 @@ pub(crate) struct Service {
 impl Service {
     /// Answers with the models of `shelf` whom `callers` names. The policy that receipts
     /// name is the canonical JSON of `callers`.
-    pub(crate) fn new(cell: Arc<Cell>, shelf: Arc<Shelf>, engine: String, callers: Vec<Vec<WorkloadName>>) -> Self {
-        let names: Vec<Vec<&str>> = callers.iter().map(|chain| chain.iter().map(WorkloadName::as_str).collect()).collect();
+    pub(crate) fn new(
+        cell: Arc<Cell>,
+        shelf: Arc<Shelf>,
+        engine: String,
+        callers: Vec<Vec<WorkloadName>>,
+    ) -> Self {
+        let names: Vec<Vec<&str>> =
+            callers.iter().map(|chain| chain.iter().map(WorkloadName::as_str).collect()).collect();
         let policy = jcs::digest(&names).unwrap_or_else(|_| Digest::of(""));
-        Self { cell, shelf, engine, callers, policy, pool: Pool::default(), budget: Budget::default() }
+        Self {
+            cell,
+            shelf,
+            engine,
+            callers,
+            policy,
+            pool: Pool::default(),
+            budget: Budget::default(),
+        }
     }
 
     fn find(&self, model: &str, version: Option<&str>) -> Result<Arc<Resident>, Refusal> {
@@ -75,7 +89,8 @@ impl Service {
         asked: (Digest, &VerifiedChain),
     ) -> Result<Signed<T>, Refusal> {
         let (request, chain) = asked;
-        let under = Circumstances { model, engine: &self.engine, request, chain, policy: self.policy };
+        let under =
+            Circumstances { model, engine: &self.engine, request, chain, policy: self.policy };
         Ok(computed.record(&self.cell, under).await?.sign(&self.cell))
     }
 }
@@ -91,7 +106,10 @@ struct Admitted {
 
 impl Admitted {
     fn header(&self, name: &str) -> Option<String> {
-        self.parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        self.parts
+            .headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 }
 

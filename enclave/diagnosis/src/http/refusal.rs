@@ -11,21 +11,33 @@ use serde_json::json;
 pub(super) const REFUSALS: [(&str, StatusCode, &str); 44] = [
     ("body.truncated", BAD, "The request's body ended before its end."),
     ("body.too_large", LARGE, "The request's body is too large."),
-    ("image.type_unsupported", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Images are taken as PNG, WebP, TIFF or DICOM."),
+    (
+        "image.type_unsupported",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "Images are taken as PNG, WebP, TIFF or DICOM.",
+    ),
     ("image.empty", UNFIT, "The image is empty."),
     ("image.too_large", LARGE, "The image has too many bytes."),
     ("image.type_mismatch", UNFIT, "The image is not what its content type says."),
     ("image.dimensions", UNFIT, "The image is too small, too large, or too long on one side."),
     ("image.undecodable", UNFIT, "The image cannot be decoded."),
     ("image.no_pixels", UNFIT, "The DICOM object has no pixel data."),
-    ("image.form_unsupported", UNFIT, "The DICOM object's pixel data is of a form that is not taken."),
+    (
+        "image.form_unsupported",
+        UNFIT,
+        "The DICOM object's pixel data is of a form that is not taken.",
+    ),
     ("tensor.shape", BAD, "A tensor does not have the shape that the model takes."),
     ("tensor.too_large", LARGE, "A tensor has too many elements."),
     ("tensor.length", BAD, "A tensor's data does not have the length that its shape says."),
     ("tensor.not_finite", BAD, "A tensor holds a value that is not finite."),
     ("tensor.name", BAD, "The model has no such input, or it was given twice."),
     ("tensor.missing", BAD, "An input of the model is missing."),
-    ("kserve.header_length", BAD, "Inference-Header-Content-Length is not a length within the body."),
+    (
+        "kserve.header_length",
+        BAD,
+        "Inference-Header-Content-Length is not a length within the body.",
+    ),
     ("kserve.too_large", LARGE, "The inference request is too large."),
     ("kserve.malformed", BAD, "The body is not an inference request."),
     ("kserve.datatype", BAD, "Only tensors of type FP32 are taken."),
@@ -91,8 +103,9 @@ impl IntoResponse for KserveRefusal {
         let mut response = self.0.into_response();
         *response.body_mut() = body.into();
         response.headers_mut().remove(header::CONTENT_LENGTH);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 }
-

@@ -14,21 +14,45 @@ fn codes() -> Vec<&'static str> {
     use ImageRefusal as Image;
     use WireRefusal as Wire;
     let images = [
-        Image::TypeUnsupported, Image::Empty, Image::TooLarge, Image::TypeMismatch,
-        Image::Dimensions, Image::Undecodable, Image::NoPixels, Image::FormUnsupported,
+        Image::TypeUnsupported,
+        Image::Empty,
+        Image::TooLarge,
+        Image::TypeMismatch,
+        Image::Dimensions,
+        Image::Undecodable,
+        Image::NoPixels,
+        Image::FormUnsupported,
     ];
     let wires = [
-        Wire::HeaderLength, Wire::TooLarge, Wire::Json, Wire::DataType, Wire::Data, Wire::BinaryLength, Wire::Output,
+        Wire::HeaderLength,
+        Wire::TooLarge,
+        Wire::Json,
+        Wire::DataType,
+        Wire::Data,
+        Wire::BinaryLength,
+        Wire::Output,
     ];
-    let tensors = [TensorRefusal::Shape, TensorRefusal::TooLarge, TensorRefusal::Length, TensorRefusal::NotFinite];
+    let tensors = [
+        TensorRefusal::Shape,
+        TensorRefusal::TooLarge,
+        TensorRefusal::Length,
+        TensorRefusal::NotFinite,
+    ];
     let specs = [SpecRefusal::Name, SpecRefusal::Missing, SpecRefusal::Shape];
-    let mut codes = vec![PoolRefusal::Busy.code(), PoolRefusal::Crashed.code(), RunError::Output.code()];
+    let mut codes =
+        vec![PoolRefusal::Busy.code(), PoolRefusal::Crashed.code(), RunError::Output.code()];
     codes.extend(images.map(Image::code));
     codes.extend(wires.map(Wire::code));
     codes.extend(tensors.map(TensorRefusal::code));
     codes.extend(specs.map(SpecRefusal::code));
     codes.extend([BrainError::Model, BrainError::Answer, BrainError::Encode].map(BrainError::code));
-    codes.extend(["model.unknown", "model.loading", "model.sealed", "model.digest", "release.refused"]);
+    codes.extend([
+        "model.unknown",
+        "model.loading",
+        "model.sealed",
+        "model.digest",
+        "release.refused",
+    ]);
     codes
 }
 

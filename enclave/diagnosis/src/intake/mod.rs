@@ -137,7 +137,8 @@ impl Picture {
             return Err(ImageRefusal::TooLarge);
         }
         // A DICOM object starts with 128 free bytes, in which a TIFF header is legal.
-        let shown = if kind == ImageKind::Dicom { dicom::shown(bytes) } else { ImageKind::of_bytes(bytes) };
+        let shown =
+            if kind == ImageKind::Dicom { dicom::shown(bytes) } else { ImageKind::of_bytes(bytes) };
         if shown != Some(kind) {
             return Err(ImageRefusal::TypeMismatch);
         }

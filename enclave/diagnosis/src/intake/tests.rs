@@ -22,7 +22,11 @@ mod good {
 
     #[test]
     fn png_webp_and_tiff_decode_to_the_same_pixels() {
-        let kinds = [(PNG, ImageFormat::Png), ("image/webp; q=1", ImageFormat::WebP), ("IMAGE/TIFF", ImageFormat::Tiff)];
+        let kinds = [
+            (PNG, ImageFormat::Png),
+            ("image/webp; q=1", ImageFormat::WebP),
+            ("IMAGE/TIFF", ImageFormat::Tiff),
+        ];
         for (media_type, format) in kinds {
             let picture = decoded(media_type, &encoded(format, 200, 256));
             assert_eq!((picture.width(), picture.height()), (200, 256));
@@ -68,7 +72,9 @@ mod good {
     #[test]
     fn colour_dicom_is_taken_interleaved_and_in_planes() {
         let pixels = rgb(32, 16, |x, y| [x as u8, y as u8, 9]);
-        let planes: Vec<u8> = (0..3).flat_map(|c| pixels.iter().skip(c).step_by(3).copied().collect::<Vec<_>>()).collect();
+        let planes: Vec<u8> = (0..3)
+            .flat_map(|c| pixels.iter().skip(c).step_by(3).copied().collect::<Vec<_>>())
+            .collect();
         for (configuration, data) in [(0, pixels.clone()), (1, planes)] {
             let mut object = mr_with(32, 16, data);
             number(&mut object, tags::SAMPLES_PER_PIXEL, 3);
@@ -125,7 +131,10 @@ mod refused {
         assert_eq!(refusal(PNG, &png_header(20_000, 20_000)), Some("image.dimensions"));
         assert_eq!(refusal(PNG, &png_header(8_192, 8_192)), Some("image.dimensions"));
         assert_eq!(refusal(TIFF, &tiff_header(20_000, 20_000)), Some("image.dimensions"));
-        assert_eq!(refusal(DICOM, &plain(mr_with(20_000, 20_000, vec![0; 64]))), Some("image.dimensions"));
+        assert_eq!(
+            refusal(DICOM, &plain(mr_with(20_000, 20_000, vec![0; 64]))),
+            Some("image.dimensions")
+        );
     }
 
     #[test]
@@ -141,7 +150,10 @@ mod refused {
             assert_eq!(refusal(media_type, &png), Some("image.type_mismatch"));
         }
         assert_eq!(refusal(PNG, b"<svg/>"), Some("image.type_mismatch"));
-        assert_eq!(refusal(PNG, &plain(mr_with(16, 16, vec![0; 256]))), Some("image.type_mismatch"));
+        assert_eq!(
+            refusal(PNG, &plain(mr_with(16, 16, vec![0; 256]))),
+            Some("image.type_mismatch")
+        );
     }
 
     #[test]
@@ -174,7 +186,9 @@ mod refused {
 
     #[test]
     fn dicom_of_several_frames_other_samples_and_other_bits() {
-        for (tag, value) in [(tags::NUMBER_OF_FRAMES, 2), (tags::SAMPLES_PER_PIXEL, 4), (tags::BITS_ALLOCATED, 32)] {
+        for (tag, value) in
+            [(tags::NUMBER_OF_FRAMES, 2), (tags::SAMPLES_PER_PIXEL, 4), (tags::BITS_ALLOCATED, 32)]
+        {
             let mut object = mr_with(16, 16, vec![0; 2048]);
             number(&mut object, tag, value);
             assert_eq!(refusal(DICOM, &plain(object)), Some("image.form_unsupported"), "{tag}");
@@ -186,7 +200,8 @@ mod refused {
 
     #[test]
     fn dicom_that_must_be_expanded_to_be_measured() {
-        let deflated = dicom(mr_with(16, 16, vec![0; 256]), uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
+        let deflated =
+            dicom(mr_with(16, 16, vec![0; 256]), uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
         assert_eq!(refusal(DICOM, &deflated), Some("image.form_unsupported"));
     }
 
@@ -196,9 +211,15 @@ mod refused {
         let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0];
         jpeg.extend([0xff, 0xc0, 0, 11, 8, 0xff, 0xff, 0xff, 0xff, 1, 1, 0x11, 0, 0xff, 0xd9, 0]);
         let object = mr_fragment(64, 64, jpeg);
-        assert_eq!(refusal(DICOM, &dicom(object, uids::JPEG_BASELINE8_BIT)), Some("image.dimensions"));
+        assert_eq!(
+            refusal(DICOM, &dicom(object, uids::JPEG_BASELINE8_BIT)),
+            Some("image.dimensions")
+        );
         let object = mr_fragment(64, 64, vec![0xff, 0xd8, 0xff, 0xd9]);
-        assert_eq!(refusal(DICOM, &dicom(object, uids::JPEG_BASELINE8_BIT)), Some("image.undecodable"));
+        assert_eq!(
+            refusal(DICOM, &dicom(object, uids::JPEG_BASELINE8_BIT)),
+            Some("image.undecodable")
+        );
     }
 
     #[test]

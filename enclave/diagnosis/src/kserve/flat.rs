@@ -42,7 +42,11 @@ impl<'de> DeserializeSeed<'de> for Level<'_> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the wire's FP32 is rounded to nearest")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the wire's FP32 is rounded to nearest"
+)]
 impl<'de> Visitor<'de> for Level<'_> {
     type Value = ();
 

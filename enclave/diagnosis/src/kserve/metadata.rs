@@ -56,5 +56,9 @@ pub fn model_metadata(model: &ModelLabel, engine: &str, spec: &IoSpec) -> ModelM
 
 fn tensor(spec: &TensorSpec) -> TensorMetadata {
     let side = |side: &Option<usize>| side.and_then(|side| i64::try_from(side).ok()).unwrap_or(-1);
-    TensorMetadata { name: spec.name.clone(), datatype: FP32, shape: spec.shape.iter().map(side).collect() }
+    TensorMetadata {
+        name: spec.name.clone(),
+        datatype: FP32,
+        shape: spec.shape.iter().map(side).collect(),
+    }
 }

@@ -10,7 +10,9 @@ mod response;
 use autoclave_base::ids::ModelName;
 use thiserror::Error;
 
-pub use self::metadata::{ModelMetadata, ServerMetadata, TensorMetadata, model_metadata, server_metadata};
+pub use self::metadata::{
+    ModelMetadata, ServerMetadata, TensorMetadata, model_metadata, server_metadata,
+};
 pub use self::request::{InferRequest, WantedOutput};
 pub use self::response::{InferResponse, encode};
 use crate::tensor::TensorRefusal;

@@ -75,8 +75,11 @@ impl InferRequest {
         }
         let body: Body = serde_json::from_slice(json).map_err(|_| WireRefusal::Json)?;
         body.check()?;
-        let inputs =
-            body.inputs.into_iter().map(|input| input.tensor(&mut binary)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = body
+            .inputs
+            .into_iter()
+            .map(|input| input.tensor(&mut binary))
+            .collect::<Result<Vec<_>, _>>()?;
         if !binary.is_empty() {
             return Err(WireRefusal::BinaryLength);
         }
@@ -112,7 +115,10 @@ impl InferRequest {
     }
 }
 
-fn divided<'a>(header_length: Option<&str>, body: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), WireRefusal> {
+fn divided<'a>(
+    header_length: Option<&str>,
+    body: &'a [u8],
+) -> Result<(&'a [u8], &'a [u8]), WireRefusal> {
     let Some(text) = header_length else { return Ok((body, &[])) };
     let length: usize = text.parse().map_err(|_| WireRefusal::HeaderLength)?;
     body.split_at_checked(length).ok_or(WireRefusal::HeaderLength)

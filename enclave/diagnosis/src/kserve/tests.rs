@@ -149,7 +149,13 @@ mod requests {
     #[test]
     fn binary_sizes_must_add_up() {
         let data = little_endian(&[0.0; 4]);
-        for (size, data) in [(16, &data[..12]), (12, &data[..]), (20, &data), (usize::MAX, &data), (16, &[&data[..], &[0]].concat())] {
+        for (size, data) in [
+            (16, &data[..12]),
+            (12, &data[..]),
+            (20, &data),
+            (usize::MAX, &data),
+            (16, &[&data[..], &[0]].concat()),
+        ] {
             let (length, body) = binary(&announced(size), data);
             let refusal = InferRequest::parse(Some(&length), &body).err();
             assert_eq!(refusal, Some(WireRefusal::BinaryLength), "{size}");
@@ -160,8 +166,9 @@ mod requests {
 
     #[test]
     fn sizes_are_bounded() {
-        let many: Vec<Value> =
-            (0..=TENSORS_MAX).map(|i| json!({"name": i.to_string(), "shape": [1], "datatype": "FP32", "data": [0]})).collect();
+        let many: Vec<Value> = (0..=TENSORS_MAX)
+            .map(|i| json!({"name": i.to_string(), "shape": [1], "datatype": "FP32", "data": [0]}))
+            .collect();
         assert_eq!(code(&json!({"inputs": many})), Some("kserve.too_large"));
         let mut body = input(&json!([0, 0, 0, 0]));
         body["id"] = json!("i".repeat(ID_BYTES_MAX + 1));
@@ -175,7 +182,8 @@ mod responses {
     use super::*;
 
     fn results() -> Vec<Tensor> {
-        let make = |name: &str, data: [f32; 2]| Tensor::new(name, vec![1, 2], data.to_vec()).ok().unwrap();
+        let make =
+            |name: &str, data: [f32; 2]| Tensor::new(name, vec![1, 2], data.to_vec()).ok().unwrap();
         vec![make("y", [1.5, 2.0]), make("z", [3.0, 4.0])]
     }
 
@@ -185,13 +193,17 @@ mod responses {
 
     #[test]
     fn json_alone_needs_no_header() {
-        let response = encode(&label(), Some("r-1"), &wanted(&[("y", false)]), &results()).ok().unwrap();
+        let response =
+            encode(&label(), Some("r-1"), &wanted(&[("y", false)]), &results()).ok().unwrap();
         assert_eq!((response.json_bytes, response.content_type()), (None, "application/json"));
         let body: Value = serde_json::from_slice(&response.body).unwrap();
-        assert_eq!(body, json!({
-            "model_name": "add-one", "model_version": "1", "id": "r-1",
-            "outputs": [{"name": "y", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 2.0]}],
-        }));
+        assert_eq!(
+            body,
+            json!({
+                "model_name": "add-one", "model_version": "1", "id": "r-1",
+                "outputs": [{"name": "y", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 2.0]}],
+            })
+        );
     }
 
     #[test]
@@ -212,7 +224,8 @@ mod responses {
         let response = encode(&label(), None, &wanted(&[("y", true)]), &results()).ok().unwrap();
         let split = response.json_bytes.unwrap();
         let mut json: Value = serde_json::from_slice(&response.body[..split]).unwrap();
-        let (length, body) = binary(&json!({"inputs": json["outputs"].take()}), &response.body[split..]);
+        let (length, body) =
+            binary(&json!({"inputs": json["outputs"].take()}), &response.body[split..]);
         let request = InferRequest::parse(Some(&length), &body).ok().unwrap();
         assert_eq!(request.inputs()[0].data(), [1.5, 2.0]);
     }

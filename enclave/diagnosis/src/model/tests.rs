@@ -35,7 +35,8 @@ fn runtime() -> Runtime {
 /// A model in the default engine.
 pub(crate) fn resident(name: &str, onnx: &[u8], preprocessing: Preprocessing) -> Resident {
     let config = config(name, onnx, preprocessing);
-    let verified = open(&config, &key(), &sealed(&config, onnx)).unwrap_or_else(|error| panic!("{error}"));
+    let verified =
+        open(&config, &key(), &sealed(&config, onnx)).unwrap_or_else(|error| panic!("{error}"));
     verified.load(&config, &runtime()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -74,7 +75,10 @@ fn an_altered_model_that_was_sealed_well_is_refused_by_its_digest() {
 fn another_key_and_another_models_file_are_refused() {
     let brain = config("brain", THRESHOLD, Preprocessing::BrainMri);
     let other = config("other", THRESHOLD, Preprocessing::BrainMri);
-    assert_eq!(code(open(&brain, &Secret::new([8; KEY_BYTES]), &sealed(&brain, THRESHOLD))), Some("model.sealed"));
+    assert_eq!(
+        code(open(&brain, &Secret::new([8; KEY_BYTES]), &sealed(&brain, THRESHOLD))),
+        Some("model.sealed")
+    );
     assert_eq!(code(open(&brain, &key(), &sealed(&other, THRESHOLD))), Some("model.sealed"));
 }
 

@@ -20,7 +20,8 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn of(object: &DefaultDicomObject) -> Result<Self, ImageRefusal> {
-        let pixels = object.element_opt(tags::PIXEL_DATA).ok().flatten().ok_or(ImageRefusal::NoPixels)?;
+        let pixels =
+            object.element_opt(tags::PIXEL_DATA).ok().flatten().ok_or(ImageRefusal::NoPixels)?;
         let (rows, columns) = (number(object, tags::ROWS)?, number(object, tags::COLUMNS)?);
         let sides = Sides::check(columns.into(), rows.into())?;
         let samples = number(object, tags::SAMPLES_PER_PIXEL)?;
@@ -65,7 +66,11 @@ fn same_sides(stream: &[u8], sides: Sides) -> Result<(), ImageRefusal> {
         return Ok(());
     }
     let (width, height) = jpeg_sides(&stream[2..]).ok_or(ImageRefusal::Undecodable)?;
-    if (width, height) == (sides.width, sides.height) { Ok(()) } else { Err(ImageRefusal::Dimensions) }
+    if (width, height) == (sides.width, sides.height) {
+        Ok(())
+    } else {
+        Err(ImageRefusal::Dimensions)
+    }
 }
 
 fn jpeg_sides(mut segments: &[u8]) -> Option<(u32, u32)> {
@@ -76,7 +81,12 @@ fn jpeg_sides(mut segments: &[u8]) -> Option<(u32, u32)> {
             0xff => segments = &segments[1..],
             // C4, C8 and CC among the frame headers are tables and reserved.
             0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                let side = |at: usize| Some(u32::from(u16::from_be_bytes([*segments.get(at)?, *segments.get(at + 1)?])));
+                let side = |at: usize| {
+                    Some(u32::from(u16::from_be_bytes([
+                        *segments.get(at)?,
+                        *segments.get(at + 1)?,
+                    ])))
+                };
                 return Some((side(7)?, side(5)?));
             }
             _ => segments = segments.get(2 + length..)?,

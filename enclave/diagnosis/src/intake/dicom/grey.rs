@@ -3,7 +3,8 @@
 //! No value is left outside 0 to 255, and none is scaled by more than its own image says.
 
 use dicom_pixeldata::{
-    ConvertOptions, DecodedPixelData, ModalityLutOption, PhotometricInterpretation, VoiLutOption, WindowLevel,
+    ConvertOptions, DecodedPixelData, ModalityLutOption, PhotometricInterpretation, VoiLutOption,
+    WindowLevel,
 };
 
 use crate::intake::ImageRefusal;
@@ -27,8 +28,9 @@ pub(super) fn replicated(pixels: &DecodedPixelData<'_>) -> Result<Vec<u8>, Image
 }
 
 fn values(pixels: &DecodedPixelData<'_>) -> Result<Vec<f32>, ImageRefusal> {
-    let options =
-        ConvertOptions::new().with_modality_lut(ModalityLutOption::Default).with_voi_lut(VoiLutOption::Identity);
+    let options = ConvertOptions::new()
+        .with_modality_lut(ModalityLutOption::Default)
+        .with_voi_lut(VoiLutOption::Identity);
     pixels.to_vec_frame_with_options(0, &options).map_err(|_| ImageRefusal::Undecodable)
 }
 
@@ -39,9 +41,10 @@ fn range(pixels: &DecodedPixelData<'_>, values: &[f32]) -> (f32, f32) {
     if pixels.bits_stored() <= 8 && values.iter().all(|value| (0.0..=255.0).contains(value)) {
         return (0.0, 255.0);
     }
-    values.iter().filter(|value| value.is_finite()).fold((f32::MAX, f32::MIN), |(low, high), &value| {
-        (low.min(value), high.max(value))
-    })
+    values
+        .iter()
+        .filter(|value| value.is_finite())
+        .fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a window of 16-bit pixels")]
@@ -51,7 +54,11 @@ fn window_range(window: &WindowLevel) -> (f32, f32) {
     ((centre - half) as f32, (centre + half) as f32)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255 before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0..=255 before"
+)]
 fn level(value: f32, low: f32, high: f32) -> u8 {
     if !value.is_finite() || high <= low {
         return if value > high { 255 } else { 0 };

@@ -17,14 +17,14 @@ const TOKENS_MAX: usize = 200_000;
 /// The transfer syntaxes that are taken (PS3.6, A). The deflated ones are not: their
 /// expanded size is not known before they are expanded.
 const TRANSFER_SYNTAXES: [&str; 8] = [
-    "1.2.840.10008.1.2",       // implicit VR, little endian
-    "1.2.840.10008.1.2.1",     // explicit VR, little endian
-    "1.2.840.10008.1.2.2",     // explicit VR, big endian
-    "1.2.840.10008.1.2.4.50",  // JPEG baseline
-    "1.2.840.10008.1.2.4.51",  // JPEG extended
-    "1.2.840.10008.1.2.4.57",  // JPEG lossless
-    "1.2.840.10008.1.2.4.70",  // JPEG lossless, first-order prediction
-    "1.2.840.10008.1.2.5",     // run-length encoding
+    "1.2.840.10008.1.2",      // implicit VR, little endian
+    "1.2.840.10008.1.2.1",    // explicit VR, little endian
+    "1.2.840.10008.1.2.2",    // explicit VR, big endian
+    "1.2.840.10008.1.2.4.50", // JPEG baseline
+    "1.2.840.10008.1.2.4.51", // JPEG extended
+    "1.2.840.10008.1.2.4.57", // JPEG lossless
+    "1.2.840.10008.1.2.4.70", // JPEG lossless, first-order prediction
+    "1.2.840.10008.1.2.5",    // run-length encoding
 ];
 
 /// Walks `data_set`, which follows the file's meta group.
@@ -32,8 +32,10 @@ pub(super) fn check(transfer_syntax: &str, data_set: &[u8]) -> Result<(), ImageR
     if !TRANSFER_SYNTAXES.contains(&transfer_syntax) {
         return Err(ImageRefusal::FormUnsupported);
     }
-    let syntax = TransferSyntaxRegistry.get(transfer_syntax).ok_or(ImageRefusal::FormUnsupported)?;
-    let tokens = DataSetReader::new_with_ts(data_set, syntax).map_err(|_| ImageRefusal::Undecodable)?;
+    let syntax =
+        TransferSyntaxRegistry.get(transfer_syntax).ok_or(ImageRefusal::FormUnsupported)?;
+    let tokens =
+        DataSetReader::new_with_ts(data_set, syntax).map_err(|_| ImageRefusal::Undecodable)?;
     let mut depth = 0_usize;
     for (count, token) in tokens.enumerate() {
         let token = token.map_err(|_| ImageRefusal::Undecodable)?;

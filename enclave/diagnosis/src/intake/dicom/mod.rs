@@ -3,11 +3,13 @@
 //! Nothing of a DICOM object but its pixels and their spacing goes any further.
 
 mod form;
-mod guard;
 mod grey;
+mod guard;
 
 use dicom_object::{DefaultDicomObject, FileMetaTable, OpenFileOptions, file::ReadPreamble};
-use dicom_pixeldata::{DecodedPixelData, PhotometricInterpretation, PixelDecoder, PlanarConfiguration};
+use dicom_pixeldata::{
+    DecodedPixelData, PhotometricInterpretation, PixelDecoder, PlanarConfiguration,
+};
 
 use self::form::Form;
 use super::{ImageKind, ImageRefusal, Picture};
@@ -42,7 +44,9 @@ fn open(bytes: &[u8]) -> Result<DefaultDicomObject, ImageRefusal> {
 
 /// 8-bit RGB, interleaved. Decoders of compressed pixels have made RGB of it already.
 fn colour(pixels: &DecodedPixelData<'_>) -> Result<Vec<u8>, ImageRefusal> {
-    if pixels.bits_allocated() != 8 || *pixels.photometric_interpretation() != PhotometricInterpretation::Rgb {
+    if pixels.bits_allocated() != 8
+        || *pixels.photometric_interpretation() != PhotometricInterpretation::Rgb
+    {
         return Err(ImageRefusal::FormUnsupported);
     }
     let data = pixels.data();
