@@ -35,9 +35,11 @@ pub fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// How the files are written.
+/// How the files are written: members in order, whichever features `serde_json` has.
 pub fn text(vector: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(vector).unwrap();
+    let sorted = autoclave_base::jcs::to_vec(vector).unwrap();
+    let sorted: Value = serde_json::from_slice(&sorted).unwrap();
+    let mut text = serde_json::to_string_pretty(&sorted).unwrap();
     text.push('\n');
     text
 }
