@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use autoclave_attest::book::ProofBook;
 use autoclave_attest::dpop::{self, DpopRefusal, Facts, ProvedKey};
+use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::ids::ModelName;
 use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::Refusal;
@@ -17,12 +18,13 @@ use crate::config::Settings;
 use crate::outside::Outside;
 use crate::permit;
 use crate::store::{Store, StoreError};
-use autoclave_attest::jwk::Thumbprint;
 
 /// Repetitions of one request wait for each other in one of these; strangers seldom share.
 const LANES: usize = 64;
 /// Large bodies in memory at one time: 4 of 200 MB, and their sealed form in place.
 const BODIES_MAX: usize = 4;
+/// Sign-ins that wait for their turn at one time: a shift changes, about 5 seconds.
+const SIGN_INS_MAX: usize = 64;
 /// Passwords checked at one time: each takes 64 MiB and a core for 100 ms.
 const HASHES_MAX: usize = 2;
 
@@ -33,6 +35,7 @@ pub struct Clinic {
     pub(crate) model: ModelName,
     pub(crate) bodies: Semaphore,
     pub(crate) hashes: Arc<Semaphore>,
+    pub(crate) sign_ins: Semaphore,
     outside: Arc<dyn Outside>,
     administrators: Vec<Thumbprint>,
     proofs: Mutex<ProofBook>,
@@ -52,6 +55,7 @@ impl Clinic {
             model: settings.diagnosis.model.clone(),
             bodies: Semaphore::new(BODIES_MAX),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
+            sign_ins: Semaphore::new(SIGN_INS_MAX),
             outside,
             administrators: settings.staff.administrators.clone(),
             proofs: Mutex::new(ProofBook::default()),

@@ -15,6 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use autoclave_cell::limits;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -29,7 +30,7 @@ pub fn routes(clinic: Arc<Clinic>) -> Router {
         .route("/staff", post(staff::make))
         .route("/auth/sign-in", post(session::sign_in))
         .route("/auth/sign-out", post(session::sign_out))
-        .route("/intake", post(intake::intake))
+        .route("/intake", post(intake::intake).layer(limits::streaming()))
         .route("/imaging-studies/{id}/diagnosis", post(diagnosis::diagnose))
         .route("/imaging-studies/{id}/image", get(records::image))
         .route("/imaging-studies/{id}/mask", get(records::mask))

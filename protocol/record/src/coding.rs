@@ -56,11 +56,8 @@ pub(crate) const AMBULATORY: Coding =
     Coding::new("http://terminology.hl7.org/CodeSystem/v3-ActCode", "AMB", "ambulatory");
 pub(crate) const RADIOLOGY: Coding =
     Coding::new("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology");
-pub(crate) const CATEGORY_IMAGING: Coding = Coding::new(
-    "http://terminology.hl7.org/CodeSystem/observation-category",
-    "imaging",
-    "Imaging",
-);
+pub(crate) const CATEGORY_IMAGING: Coding =
+    Coding::new("http://terminology.hl7.org/CodeSystem/observation-category", "imaging", "Imaging");
 pub(crate) const ASSEMBLER: Coding = Coding::new(
     "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
     "assembler",

@@ -104,7 +104,9 @@ impl Resource {
 
     /// As [`Resource::parse`], from stored bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, ResourceRefusal> {
-        serde_json::from_slice(bytes).map_err(|_| ResourceRefusal::NotAnObject).and_then(Self::parse)
+        serde_json::from_slice(bytes)
+            .map_err(|_| ResourceRefusal::NotAnObject)
+            .and_then(Self::parse)
     }
 
     /// The type.

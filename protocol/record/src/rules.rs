@@ -150,15 +150,19 @@ fn reference(name: &'static str, value: &Value) -> Result<(), ResourceRefusal> {
 }
 
 fn is_local(reference: &str) -> bool {
-    reference.split_once('/').is_some_and(|(kind, id)| {
-        kind.parse::<ResourceKind>().is_ok() && text::is_uuid(id)
-    })
+    reference
+        .split_once('/')
+        .is_some_and(|(kind, id)| kind.parse::<ResourceKind>().is_ok() && text::is_uuid(id))
 }
 
 fn extension(name: &'static str, value: &Value) -> Result<(), ResourceRefusal> {
     object(name, table::EXTENSION, value, &[])?;
     // `url` and one `value[x]`.
-    if value.as_object().map_or(0, serde_json::Map::len) == 2 { Ok(()) } else { Err(ResourceRefusal::Shape(name)) }
+    if value.as_object().map_or(0, serde_json::Map::len) == 2 {
+        Ok(())
+    } else {
+        Err(ResourceRefusal::Shape(name))
+    }
 }
 
 fn is_base64(text: &str) -> bool {

@@ -30,7 +30,10 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     let hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
     let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| if hyphen(at) { byte == b'-' } else { digit(byte) })
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if hyphen(at) { byte == b'-' } else { digit(byte) })
 }
 
 /// `instant`: RFC 3339 with a zone.
@@ -75,7 +78,17 @@ mod tests {
         for good in ["1984", "1984-03", "1984-03-02", "2024-02-29"] {
             assert!(is_date(good), "{good}");
         }
-        for bad in ["", "84", "0000", "1984-13", "1984-3", "2023-02-29", "1984-03-02-01", "+984", "1984-03-"] {
+        for bad in [
+            "",
+            "84",
+            "0000",
+            "1984-13",
+            "1984-3",
+            "2023-02-29",
+            "1984-03-02-01",
+            "+984",
+            "1984-03-",
+        ] {
             assert!(!is_date(bad), "{bad}");
         }
     }
@@ -91,7 +104,9 @@ mod tests {
     #[test]
     fn ids_are_uuids_in_one_spelling() {
         assert!(is_uuid("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f"));
-        for bad in ["", "6F2C1E0A-9D43-4B1E-8F6A-0A1B2C3D4E5F", "6f2c1e0a9d434b1e8f6a0a1b2c3d4e5f", "x"] {
+        for bad in
+            ["", "6F2C1E0A-9D43-4B1E-8F6A-0A1B2C3D4E5F", "6f2c1e0a9d434b1e8f6a0a1b2c3d4e5f", "x"]
+        {
             assert!(!is_uuid(bad), "{bad}");
         }
     }

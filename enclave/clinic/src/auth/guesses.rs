@@ -25,8 +25,6 @@ pub(crate) enum Verdict {
     Admitted,
     /// Not before this time.
     Paused(UnixTime),
-    /// Strangers guess at too many names at once.
-    Busy,
 }
 
 impl Default for Guesses {

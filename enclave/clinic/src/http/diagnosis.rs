@@ -58,7 +58,9 @@ impl IntoResponse for NoDiagnosis {
             Self::Refused(refusal) => refusal.into_response(),
             Self::Image(problem) => {
                 let media_type = [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)];
-                (StatusCode::UNPROCESSABLE_ENTITY, media_type, problem.to_json()).into_response()
+                let status = StatusCode::from_u16(problem.status);
+                let status = status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+                (status, media_type, problem.to_json()).into_response()
             }
         }
     }
@@ -127,7 +129,10 @@ fn believed(answer: PeerAnswer) -> Result<Answer, NoDiagnosis> {
     if answer.status == StatusCode::OK {
         return Ok(Answer::parse(&answer.body)?);
     }
-    let problem = Problem::parse(&answer.body).filter(|problem| problem.code.starts_with("image."));
+    let about_the_image = |problem: &Problem| {
+        problem.code.starts_with("image.") && problem.status == answer.status.as_u16()
+    };
+    let problem = Problem::parse(&answer.body).filter(about_the_image);
     match problem {
         Some(problem) if answer.status.is_client_error() => Err(NoDiagnosis::Image(problem)),
         _ => Err(FAILED.into()),

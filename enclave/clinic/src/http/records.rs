@@ -50,8 +50,11 @@ pub(super) async fn resource(
 }
 
 fn fhir(resource: &Resource) -> Response {
-    let media_type = [(header::CONTENT_TYPE, Resource::MEDIA_TYPE)];
-    (media_type, resource.to_bytes().into_inner()).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, Resource::MEDIA_TYPE.to_owned()),
+        (header::ETAG, format!("W/\"{}\"", resource.version())),
+    ];
+    (headers, resource.to_bytes().into_inner()).into_response()
 }
 
 /// `GET /imaging-studies/{id}/image`

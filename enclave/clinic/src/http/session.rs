@@ -34,7 +34,7 @@ const PAUSED: Refusal = Refusal::new(
     "auth.paused",
     "Too many attempts for this name; wait as long as retry-after says.",
 );
-const BUSY: Refusal = Refusal::unavailable("auth.busy", "Too many attempts; try again later.");
+const BUSY: Refusal = Refusal::unavailable("auth.busy", "Too many people sign in; try again.");
 
 /// `{"user", "password", "totp"}`
 #[derive(Deserialize)]
@@ -65,11 +65,11 @@ pub(super) async fn sign_in(
     if claim.password.expose().len() > PASSWORD_BYTES_MAX {
         return Err(REFUSED);
     }
+    let _place = clinic.sign_ins.try_acquire().map_err(|_| BUSY)?;
     let name = clinic.store.keys().name_token(&name);
     let now = clinic.now();
     match clinic.with_store(move |store| store.count_guess(&name, now)).await? {
         Verdict::Admitted => {}
-        Verdict::Busy => return Err(BUSY),
         Verdict::Paused(until) => return Ok(paused(until.since(now))),
     }
     let known = check(&clinic, name, claim).await?;

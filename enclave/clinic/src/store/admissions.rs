@@ -103,7 +103,7 @@ impl Store {
                  LEFT JOIN diagnosis ON diagnosis.study = admission.study
                  ORDER BY admission.admitted_at DESC, admission.rowid DESC LIMIT ?1"
             );
-            let mut list = connection.prepare_cached(&list)?;
+            let mut list = connection.prepare(&list)?;
             let rows =
                 list.query_map([count], |row| Ok((texts(row)?, row.get(4)?, row.get(5)?)))?;
             let rows = rows.collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use autoclave_base::{Digest, Secret};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use zeroize::Zeroizing;
 
 use super::{Store, StoreError, migrate};
@@ -15,6 +15,9 @@ use crate::keys::RecordsKeys;
 
 /// What an unencrypted database begins with.
 const PLAIN_HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// The file exists by now, and its name is a path and nothing else.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Set before the first read: every page is authenticated, temporary data stays in memory,
 /// and a commit has reached the disk when it returns.
@@ -45,7 +48,7 @@ impl Store {
     /// Opens the records at `path`, or creates them where none were expected.
     pub fn open(path: &Path, keys: RecordsKeys, presence: Presence) -> Result<Self, StoreError> {
         refuse_plain(path, presence)?;
-        let mut connection = Connection::open(path)?;
+        let mut connection = Connection::open_with_flags(path, FLAGS)?;
         unlock(&connection, keys.database())?;
         connection.execute_batch(PRAGMAS)?;
         prove(&connection)?;

@@ -63,8 +63,8 @@ impl Store {
     ) -> Result<Verdict, StoreError> {
         self.change(|transaction| {
             let before = guesses(transaction, name)?;
-            if before.is_none() && crowded(transaction, now)? {
-                return Ok(Verdict::Busy);
+            if before.is_none() {
+                make_room(transaction, now)?;
             }
             let (verdict, after) = before.unwrap_or_default().another(now);
             let upsert = "INSERT INTO guess (name, attempts, until) VALUES (?1, ?2, ?3)
@@ -83,10 +83,13 @@ fn guesses(transaction: &Transaction<'_>, name: &[u8; 32]) -> Result<Option<Gues
     Ok(Some(Guesses { attempts, until: time(until)? }))
 }
 
-/// Whether too many names are remembered even after forgetting those whose time is over.
-fn crowded(transaction: &Transaction<'_>, now: UnixTime) -> Result<bool, StoreError> {
+/// Forgets names whose time is over, and above the bound the ones guessed at least: who
+/// makes up names to push one out must guess as often at each of ten thousand others.
+fn make_room(transaction: &Transaction<'_>, now: UnixTime) -> Result<(), StoreError> {
     let over = seconds(now.minus(Guesses::FORGET_SECONDS));
     transaction.execute("DELETE FROM guess WHERE until < ?1", [over])?;
-    let count: i64 = transaction.query_row("SELECT count(*) FROM guess", [], |row| row.get(0))?;
-    Ok(count >= GUESSED_NAMES_MAX)
+    let surplus = "DELETE FROM guess WHERE name IN (
+         SELECT name FROM guess ORDER BY attempts DESC, until DESC LIMIT -1 OFFSET ?1)";
+    transaction.execute(surplus, [GUESSED_NAMES_MAX - 1])?;
+    Ok(())
 }

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::auth::guesses::Verdict;
 use crate::fixtures::{ADA, NOW, png};
 use crate::image::ImageType;
 
@@ -219,4 +220,25 @@ fn erasing_a_key_erases_its_patient_only() {
     assert!(read(one).is_none());
     assert!(store.image(one.patient, one.imaging_study).unwrap().is_none());
     assert!(read(other).is_some());
+}
+
+#[test]
+fn names_made_up_by_strangers_push_out_nobody_who_is_guessed_at() {
+    let store = Disk::new().open(7, Presence::Unknown).unwrap();
+    let victim = [1; 32];
+    for _ in 0..5 {
+        store.count_guess(&victim, NOW).unwrap();
+    }
+    let flood = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+         INSERT INTO guess SELECT randomblob(32), 1, {} FROM n",
+        NOW.seconds()
+    );
+    run(&store, &flood);
+    assert_eq!(store.count_guess(&[2; 32], NOW).unwrap(), Verdict::Admitted);
+    assert!(matches!(store.count_guess(&victim, NOW).unwrap(), Verdict::Paused(_)));
+    let rows = "SELECT count(*) FROM guess";
+    let connection = store.connection.lock().unwrap();
+    let rows: i64 = connection.query_row(rows, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 10_000);
 }

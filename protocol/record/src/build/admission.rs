@@ -147,5 +147,9 @@ fn brain() -> Value {
 }
 
 fn sop_class(content_type: &str) -> &'static str {
-    if content_type == "application/dicom" { coding::SOP_MR_IMAGE } else { coding::SOP_SECONDARY_CAPTURE }
+    if content_type == "application/dicom" {
+        coding::SOP_MR_IMAGE
+    } else {
+        coding::SOP_SECONDARY_CAPTURE
+    }
 }

@@ -99,17 +99,14 @@ impl Diagnosis<'_> {
     }
 
     fn components(&self) -> Vec<Value> {
-        let quantity = |value: Value, unit: &str, code: &str| {
-            json!({"value": value, "unit": unit, "system": coding::UCUM, "code": code})
-        };
-        let component = |code: &coding::Coding, value: Value| {
-            json!({"code": code.concept(), "valueQuantity": value})
-        };
+        let quantity = |value: Value, unit: &str, code: &str| json!({"value": value, "unit": unit, "system": coding::UCUM, "code": code});
+        let component = |code: &coding::Coding, value: Value| json!({"code": code.concept(), "valueQuantity": value});
         let pixels = quantity(json!(self.finding.pixels), "pixels", "{pixels}");
         let probability = quantity(json!(self.finding.probability_max), "1", "1");
-        let area = self.finding.area_mm2.map(|area| {
-            component(&coding::SEGMENTED_AREA, quantity(json!(area), "mm2", "mm2"))
-        });
+        let area = self
+            .finding
+            .area_mm2
+            .map(|area| component(&coding::SEGMENTED_AREA, quantity(json!(area), "mm2", "mm2")));
         let mut components = vec![
             component(&coding::SEGMENTED_PIXELS, pixels),
             component(&coding::PROBABILITY_MAX, probability),

@@ -1,8 +1,8 @@
+use autoclave_base::Digest;
 use autoclave_base::ids::{
     DiagnosticReportId, EncounterId, ImagingStudyId, ObservationId, PatientId, ProvenanceId,
     ServiceRequestId, StaffId,
 };
-use autoclave_base::Digest;
 use base64::Engine as _;
 
 use super::*;
@@ -68,7 +68,8 @@ const FOUND: Finding = Finding { pixels: 812, area_mm2: Some(733.25), probabilit
 
 #[test]
 fn an_admission_refers_to_itself_only() {
-    let resources = admitted(r#"{"family":"Okafor","given":"Ada","birthDate":"1984-03-02"}"#, "image/png");
+    let resources =
+        admitted(r#"{"family":"Okafor","given":"Ada","birthDate":"1984-03-02"}"#, "image/png");
     let kinds: Vec<_> = resources.iter().map(Resource::kind).collect();
     assert_eq!(kinds, ResourceKind::ALL[..4]);
     let patient = resources[0].reference();
@@ -113,7 +114,10 @@ fn a_result_is_preliminary_and_points_back() {
     let [observation, report, _] = result(FOUND);
     for resource in [&observation, &report] {
         assert_eq!(resource.expose()["status"], "preliminary");
-        assert_eq!(resource.expose()["basedOn"][0]["reference"], "ServiceRequest/6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e03");
+        assert_eq!(
+            resource.expose()["basedOn"][0]["reference"],
+            "ServiceRequest/6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e03"
+        );
     }
     assert_eq!(report.expose()["result"][0]["reference"], observation.reference());
     assert_eq!(observation.expose()["valueBoolean"], true);
@@ -149,8 +153,13 @@ fn a_finding_that_is_no_number_is_refused() {
         of: admission_ids(),
         finding: Finding { probability_max: f64::NAN, ..FOUND },
         inference: Inference {
-            model: "m", model_digest: Digest::of("model"), engine: "e", workload: "w",
-            policy: Digest::of("policy"), receipt: RECEIPT, at: NOW,
+            model: "m",
+            model_digest: Digest::of("model"),
+            engine: "e",
+            workload: "w",
+            policy: Digest::of("policy"),
+            receipt: RECEIPT,
+            at: NOW,
         },
         mask_bytes: 1,
         asker: id(5),

@@ -44,8 +44,15 @@ fn short_forms_are_read() {
 fn what_is_not_the_known_object_is_refused() {
     let long = format!(r#"{{"family":"{}"}}"#, "a".repeat(INTAKE_BYTES_MAX));
     for bad in [
-        "", "null", "[]", r#"{"given":["Ada"]}"#, r#"{"family":7}"#, r#"{"family":"a","ssn":"1"}"#,
-        r#"{"family":"a","family":"b"}"#, r#"{"family":"a"} x"#, r#"{"family":"a","identifier":{"value":"1","use":"x"}}"#,
+        "",
+        "null",
+        "[]",
+        r#"{"given":["Ada"]}"#,
+        r#"{"family":7}"#,
+        r#"{"family":"a","ssn":"1"}"#,
+        r#"{"family":"a","family":"b"}"#,
+        r#"{"family":"a"} x"#,
+        r#"{"family":"a","identifier":{"value":"1","use":"x"}}"#,
         long.as_str(),
     ] {
         assert_eq!(refusal(bad), IntakeRefusal::Malformed, "{bad:.60}");

@@ -82,7 +82,10 @@ static PATIENT: &[Element] = &[
     may("birthDate", Shape::Date),
 ];
 static HUMAN_NAME: &[Element] = &[
-    may("use", Shape::OneOf(&["usual", "official", "temp", "nickname", "anonymous", "old", "maiden"])),
+    may(
+        "use",
+        Shape::OneOf(&["usual", "official", "temp", "nickname", "anonymous", "old", "maiden"]),
+    ),
     may("family", Shape::Text),
     many("given", Shape::Text),
 ];
@@ -97,8 +100,15 @@ static ENCOUNTER: &[Element] = &[
     many("reasonCode", Shape::Object(CONCEPT)),
 ];
 const ENCOUNTER_STATUS: &[&str] = &[
-    "planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled",
-    "entered-in-error", "unknown",
+    "planned",
+    "arrived",
+    "triaged",
+    "in-progress",
+    "onleave",
+    "finished",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
 ];
 
 static SERVICE_REQUEST: &[Element] = &[
@@ -117,15 +127,25 @@ static SERVICE_REQUEST: &[Element] = &[
 const REQUEST_STATUS: &[&str] =
     &["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"];
 const REQUEST_INTENT: &[&str] = &[
-    "proposal", "plan", "directive", "order", "original-order", "reflex-order", "filler-order",
-    "instance-order", "option",
+    "proposal",
+    "plan",
+    "directive",
+    "order",
+    "original-order",
+    "reflex-order",
+    "filler-order",
+    "instance-order",
+    "option",
 ];
 
 static IMAGING_STUDY: &[Element] = &[
     must("id", Shape::Id),
     must("meta", Shape::Object(META)),
     many("identifier", Shape::Object(IDENTIFIER)),
-    must("status", Shape::OneOf(&["registered", "available", "cancelled", "entered-in-error", "unknown"])),
+    must(
+        "status",
+        Shape::OneOf(&["registered", "available", "cancelled", "entered-in-error", "unknown"]),
+    ),
     many("modality", Shape::Object(CODING)),
     must("subject", Shape::Reference),
     may("encounter", Shape::Reference),
@@ -171,7 +191,13 @@ static OBSERVATION: &[Element] = &[
 static COMPONENT: &[Element] =
     &[must("code", Shape::Object(CONCEPT)), may("valueQuantity", Shape::Object(QUANTITY))];
 const OBSERVATION_STATUS: &[&str] = &[
-    "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error",
+    "registered",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "cancelled",
+    "entered-in-error",
     "unknown",
 ];
 
@@ -200,8 +226,16 @@ static ATTACHMENT: &[Element] = &[
     may("title", Shape::Text),
 ];
 const REPORT_STATUS: &[&str] = &[
-    "registered", "partial", "preliminary", "final", "amended", "corrected", "appended",
-    "cancelled", "entered-in-error", "unknown",
+    "registered",
+    "partial",
+    "preliminary",
+    "final",
+    "amended",
+    "corrected",
+    "appended",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
 ];
 
 static PROVENANCE: &[Element] = &[

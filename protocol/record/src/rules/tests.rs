@@ -87,7 +87,8 @@ fn unknown_elements_are_refused_and_not_repeated() {
 
 #[test]
 fn an_extension_has_a_url_and_one_value() {
-    let rule = Element { name: "extension", required: false, list: false, shape: super::Shape::Extension };
+    let rule =
+        Element { name: "extension", required: false, list: false, shape: super::Shape::Extension };
     let check = |value: Value| element(&rule, &value);
     assert_eq!(check(json!({"url": "https://x", "valueString": "a"})), Ok(()));
     assert_eq!(check(json!({"url": "https://x"})), Err(Shape("extension")));
@@ -103,8 +104,12 @@ fn codes_of_refusals_are_stable() {
     assert_eq!(
         codes,
         [
-            "resource.malformed", "resource.type_unknown", "resource.element_unknown",
-            "resource.element_missing", "resource.element_shape", "resource.code_unknown",
+            "resource.malformed",
+            "resource.type_unknown",
+            "resource.element_unknown",
+            "resource.element_missing",
+            "resource.element_shape",
+            "resource.code_unknown",
         ]
     );
 }

@@ -35,6 +35,7 @@ async fn a_clinician_reads_every_resource() {
         let reply = hospital.get(&clinician, path).await;
         assert_eq!(reply.status, StatusCode::OK, "{path}");
         assert_eq!(reply.headers["content-type"], Resource::MEDIA_TYPE);
+        assert_eq!(reply.headers["etag"], "W/\"1\"");
         let resource = Resource::from_slice(&reply.body).unwrap();
         assert_eq!(format!("/fhir/{}", resource.reference()), *path);
     }
