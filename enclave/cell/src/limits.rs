@@ -54,7 +54,7 @@ pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// How long a request waits for the cell's own token before it is refused.
 pub const TOKEN_WAIT_SECONDS_MAX: Duration = Duration::from_secs(10);
 
-/// First and longest pause between attempts to renew the token; doubled in between.
+/// First pause between attempts to renew the token; doubled each time.
 pub const RENEW_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause between attempts to renew the token.
 pub const RENEW_PAUSE_MAX: Duration = Duration::from_secs(15);
@@ -65,12 +65,6 @@ pub const ATTESTOR_SECONDS_MAX: u64 = 300;
 
 /// Least time between two re-checks of the attestor that strangers' tokens can cause.
 pub const ATTESTOR_SECONDS_MIN: u64 = 5;
-
-/// Chain proofs remembered against replay; each is remembered for its window only.
-pub const PROOFS_MAX: usize = 100_000;
-
-/// Sealed requests remembered against replay within the date window.
-pub const REPLAYS_MAX: usize = 200_000;
 
 /// Largest sealed state in clear: keys and settings, not records.
 pub const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;

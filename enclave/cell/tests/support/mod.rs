@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use autoclave_attest::appraise::appraise;
-use autoclave_attest::evidence::{Measured, TeeKind};
+use autoclave_attest::evidence::TeeKind;
 use autoclave_attest::handshake::{
     AttestQuery, AttestorCheck, PeerCheck, To, Trust, TrustAnchors, VerifiedPeer,
 };
@@ -96,6 +96,11 @@ impl World {
         Site { folder, config, workload }
     }
 
+    /// Lists a configuration on the manifest.
+    pub(crate) fn list(&self, workload: &str, config: &str) {
+        list(&self.manifest, workload, config);
+    }
+
     pub(crate) fn launch(&self, site: &Site) -> Launch {
         let platform = Platform::software(self.platform.clone());
         Launch { config: site.config.clone(), platform, clock: self.clock.clone() }
@@ -147,15 +152,13 @@ async fn carry(to: &Running, method: &str, path: &str, body: Vec<u8>) -> (u16, V
 }
 
 fn list(manifest: &Mutex<Manifest>, workload: &str, config: &str) {
-    let Measured { executable, configuration, .. } =
-        measure::take(config, &std::collections::BTreeMap::new()).unwrap();
     let measured = measure::take(config, &std::collections::BTreeMap::new()).unwrap();
     manifest.lock().unwrap().workloads.push(Release {
         name: WorkloadName::parse(workload).unwrap(),
         version: "0".to_owned(),
         measurement: measured.measurement(),
-        executable,
-        configuration,
+        executable: measured.executable,
+        configuration: measured.configuration,
         svn: 1,
         kinds: [TeeKind::Software].into(),
     });
