@@ -60,12 +60,11 @@ impl From<KeysError> for BootError {
 impl Keys {
     /// The stored keys, or the first ones.
     pub(crate) async fn open(cell: &Cell) -> Result<Self, KeysError> {
-        let in_use = match cell.state().get(STATE_NAME) {
-            Some(stored) => InUse::of(Keyring::from_bytes(stored.expose())?)?,
-            None => {
-                let ring = Keyring::generate(&mut cell.rng(), cell.now());
-                store(cell, ring, "created").await?
-            }
+        let in_use = if let Some(stored) = cell.state().get(STATE_NAME) {
+            InUse::of(Keyring::from_bytes(stored.expose())?)?
+        } else {
+            let first = Keyring::generate(&mut cell.rng(), cell.now());
+            store(cell, first, "created").await?
         };
         cell.set_jwks_digest(in_use.published.digest());
         Ok(Self(Mutex::new(in_use)))

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::refusal;
 use crate::service::Attestor;
 
-/// Where OpenID discovery is found (OpenID Connect Discovery 1.0, section 4).
+/// Where the discovery document is found (`OpenID` Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// Keys and manifests may be kept for a minute: the next key is published long before.

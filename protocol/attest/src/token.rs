@@ -11,6 +11,8 @@ mod verify;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use claims::{
     AnnotatedEvidence, Confirmation, DebugStatus, Submodule, Submodules, TokenClaims, VerifierId,

@@ -11,12 +11,12 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(1)
 }
 
-fn signer(ring: &Keyring) -> Thumbprint {
-    Jwk::signing(ring.current().verifying_key()).thumbprint()
+fn signer(keys: &Keyring) -> Thumbprint {
+    Jwk::signing(keys.current().verifying_key()).thumbprint()
 }
 
-fn published(ring: &Keyring) -> Vec<Thumbprint> {
-    ring.published().unwrap().thumbprints().collect()
+fn published(keys: &Keyring) -> Vec<Thumbprint> {
+    keys.published().unwrap().thumbprints().collect()
 }
 
 #[test]
@@ -44,36 +44,36 @@ fn a_retired_key_goes_when_its_last_token_has_expired() {
 
 #[test]
 fn a_key_is_due_after_its_life() {
-    let ring = Keyring::generate(&mut rng(), NOW);
-    assert!(!ring.is_due(LIFE, NOW.plus(LIFE - 1)));
-    assert!(ring.is_due(LIFE, NOW.plus(LIFE)));
+    let keys = Keyring::generate(&mut rng(), NOW);
+    assert!(!keys.is_due(LIFE, NOW.plus(LIFE - 1)));
+    assert!(keys.is_due(LIFE, NOW.plus(LIFE)));
 }
 
 #[test]
 fn published_keys_stay_few_however_often_they_rotate() {
     let mut rng = rng();
-    let mut ring = Keyring::generate(&mut rng, NOW);
+    let mut keys = Keyring::generate(&mut rng, NOW);
     for round in 1..50 {
-        ring = ring.rotated(&mut rng, NOW.plus(round * TOKEN_LIFE_SECONDS));
-        assert!(published(&ring).len() <= 4, "{round}");
+        keys = keys.rotated(&mut rng, NOW.plus(round * TOKEN_LIFE_SECONDS));
+        assert!(published(&keys).len() <= 4, "{round}");
     }
 }
 
 #[test]
 fn the_stored_form_brings_all_keys_back() {
     let mut rng = rng();
-    let ring = Keyring::generate(&mut rng, NOW).rotated(&mut rng, NOW.plus(LIFE));
-    let again = Keyring::from_bytes(ring.to_bytes().unwrap().expose()).unwrap();
-    assert_eq!(published(&again), published(&ring));
-    assert_eq!(signer(&again), signer(&ring));
+    let keys = Keyring::generate(&mut rng, NOW).rotated(&mut rng, NOW.plus(LIFE));
+    let again = Keyring::from_bytes(keys.to_bytes().unwrap().expose()).unwrap();
+    assert_eq!(published(&again), published(&keys));
+    assert_eq!(signer(&again), signer(&keys));
     assert_eq!(again.generation(), 2);
     assert!(again.is_due(LIFE, NOW.plus(2 * LIFE)) && !again.is_due(LIFE, NOW.plus(LIFE + 1)));
 }
 
 #[test]
 fn a_damaged_stored_form_is_refused() {
-    let ring = Keyring::generate(&mut rng(), NOW);
-    let good = String::from_utf8(ring.to_bytes().unwrap().expose().clone()).unwrap();
+    let keys = Keyring::generate(&mut rng(), NOW);
+    let good = String::from_utf8(keys.to_bytes().unwrap().expose().clone()).unwrap();
     let zero = b64::encode([0; 32]);
     let current = serde_json::from_str::<serde_json::Value>(&good).unwrap()["current"].clone();
     let bad = [

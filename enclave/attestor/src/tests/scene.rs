@@ -102,17 +102,18 @@ impl Scene {
         let (attestor, router) = kept.lock().unwrap().take().unwrap();
         Ok(Life { attestor, router, running })
     }
+}
 
-    pub(super) fn trust(&self) -> Trust {
-        let jwk = |key: &SigningKey| Jwk::signing(key.verifying_key());
-        let anchors = TrustAnchors {
-            roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&platform()) }],
-            release_keys: vec![jwk(&release_key())],
-            issuer: ISSUER.to_owned(),
-            manifest_serial_min: 0,
-        };
-        anchors.try_into().unwrap()
-    }
+/// What a client of this world starts from.
+pub(super) fn trust() -> Trust {
+    let jwk = |key: &SigningKey| Jwk::signing(key.verifying_key());
+    let anchors = TrustAnchors {
+        roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&platform()) }],
+        release_keys: vec![jwk(&release_key())],
+        issuer: ISSUER.to_owned(),
+        manifest_serial_min: 0,
+    };
+    anchors.try_into().unwrap()
 }
 
 impl Life {

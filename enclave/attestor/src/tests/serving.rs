@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
-use super::scene::{AUDIENCE, ISSUER, Life, Scene, clinic, code, platform, runtime};
+use super::scene::{AUDIENCE, ISSUER, Life, Scene, clinic, code, platform, runtime, trust};
 
 async fn ask(life: &Life, method: &str, path: &str, body: &str) -> Response<Body> {
     let request = Request::builder().method(method).uri(path);
@@ -54,11 +54,12 @@ async fn a_known_enclave_gets_a_token_and_its_verdict_is_a_line() {
     let measurement = life.running.cell().measurement().to_string();
     assert_eq!(verified.claims().verifier_id.build, measurement);
     let events = life.events();
-    let Event::Verdict { workload, kind, status, token: line, policy, .. } = events.last().unwrap()
+    let Event::Verdict { workload, kind, status, token: digest, policy, .. } =
+        events.last().unwrap()
     else {
         panic!("{events:?}")
     };
-    assert_eq!(line, &Digest::of(&token));
+    assert_eq!(digest, &Digest::of(&token));
     assert_eq!((workload.as_str(), kind.as_str()), ("clinic", "software"));
     assert_eq!(status.as_str(), "affirming");
     assert_eq!(policy, &verified.policy());
@@ -186,7 +187,7 @@ async fn exchange(life: &Life, method: &str, path: &str, body: &[u8]) -> (u16, V
 async fn a_client_believes_the_attestor_and_by_it_a_peer() {
     let scene = Scene::new();
     let life = scene.start().await.unwrap();
-    let (trust, mut rng) = (scene.trust(), Entropy);
+    let (trust, mut rng) = (trust(), Entropy);
     let mut check = AttestorCheck::start(&trust, &mut rng);
     while let Some(ask) = check.next() {
         let (status, body) = exchange(&life, ask.method, ask.path, &ask.body).await;
