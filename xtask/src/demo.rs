@@ -1,0 +1,39 @@
+//! Builds the parties, with cargo's own progress, and hands over to `autoclave demo`.
+
+use std::os::unix::process::CommandExt as _;
+
+use crate::shell::{self, Outcome, cargo, command, root};
+
+/// The binaries of one deployment.
+const PARTIES: [&str; 6] = [
+    "autoclave-attestor",
+    "autoclave-broker",
+    "autoclave-diagnosis",
+    "autoclave-clinic",
+    "autoclave-edge",
+    "autoclave",
+];
+
+/// Builds every party once, in the profile that tests share.
+pub(crate) fn build() -> Outcome {
+    let mut arguments = vec!["build", "--locked"];
+    for party in PARTIES {
+        arguments.extend(["--package", party, "--bins"]);
+    }
+    shell::run(cargo(), &arguments)
+}
+
+/// The command line that the build made.
+pub(crate) fn autoclave() -> String {
+    root().join("target/debug/autoclave").to_string_lossy().into_owned()
+}
+
+/// `cargo xtask demo [ARGUMENTS]`. A Ctrl-C goes to the demo, which ends all parties.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    build()?;
+    let status = command(&autoclave(), &["demo"])
+        .args(arguments)
+        .status()
+        .map_err(|cause| format!("the demo could not be started: {cause}"))?;
+    if status.success() { Ok(()) } else { Err(format!("the demo ended with {status}")) }
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask COMMAND`: the project's own chores, with no tool but cargo to install.
+//! Each chore is one module. Nothing here is shipped.
+
+mod bench;
+mod demo;
+mod shell;
+mod suites;
+mod tcb;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  demo [ARGUMENTS]     build, then start all parties on loopback until Ctrl-C
+                       (--check: headless, one diagnosis, a JSON summary; --help: all)
+  test [SUITE...]      all suites, or those named; prints what was skipped and why
+  bench [seal|infer]   figures as ratios, peer and ours in turn in the same run
+  tidy                 what a program can check of our style: sizes, layering, words
+  tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_deref() {
+        Some("demo") => demo::run(&rest),
+        Some("test") => test::run(&rest),
+        Some("bench") => bench::run(&rest),
+        Some("tidy") => tidy::run(),
+        Some("tcb") => tcb::run(&rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            shell::say(&message);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The suites of `cargo xtask test`, in the order in which they run. Each says what it
+//! needs and how it is skipped where that cannot be had.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::shell::{Outcome, cargo, has, output, root, run};
+use crate::{demo, tcb, tidy};
+
+/// How a suite ended, failures apart.
+pub(crate) enum Ran {
+    /// It ran, and everything in it passed.
+    Passed,
+    /// It could not run here, for the reason given.
+    Skipped(String),
+}
+
+/// One suite.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) run: fn() -> Result<Ran, String>,
+}
+
+/// All of them.
+pub(crate) const SUITES: &[Suite] = &[
+    Suite { name: "tidy", what: "sizes, layering, words", run: || passed(tidy::run()) },
+    Suite { name: "tcb", what: "what each enclave trusts", run: || passed(tcb::run(&[])) },
+    Suite { name: "format", what: "rustfmt", run: format },
+    Suite { name: "unit", what: "all crates' own tests and doc examples", run: unit },
+    Suite {
+        name: "demo",
+        what: "a sealed diagnosis through five processes",
+        run: sealed_diagnosis,
+    },
+    Suite {
+        name: "killed",
+        what: "broker and diagnosis killed between any two steps",
+        run: killed,
+    },
+    Suite {
+        name: "interop",
+        what: "token, receipt and ledger checked by Python libraries",
+        run: interop,
+    },
+    Suite { name: "model", what: "Dice on the validation patients", run: model },
+    Suite { name: "lint", what: "clippy, warnings refused", run: lint },
+    Suite { name: "deny", what: "licences, bans, sources of dependencies", run: deny },
+];
+
+/// Where `demo` leaves what `interop` checks.
+const CHECK_FOLDER: &str = "target/check";
+
+fn passed(outcome: Outcome) -> Result<Ran, String> {
+    outcome.map(|()| Ran::Passed)
+}
+
+fn skipped(why: &str) -> Result<Ran, String> {
+    Ok(Ran::Skipped(why.to_owned()))
+}
+
+fn format() -> Result<Ran, String> {
+    if !has(cargo(), "fmt") && !has("rustfmt", "--version") {
+        return skipped("rustfmt is not installed (rustup component add rustfmt)");
+    }
+    passed(run(cargo(), &["fmt", "--all", "--check"]))
+}
+
+fn unit() -> Result<Ran, String> {
+    // The parties' binaries too: tests that kill processes start them.
+    demo::build()?;
+    if has("cargo-nextest", "--version") {
+        run(cargo(), &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])?;
+    } else {
+        run(cargo(), &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"])?;
+    }
+    passed(run(cargo(), &["test", "--workspace", "--locked", "--doc", "--quiet"]))
+}
+
+fn lint() -> Result<Ran, String> {
+    if !has("cargo-clippy", "--version") {
+        return skipped("clippy is not installed (rustup component add clippy)");
+    }
+    passed(run(
+        cargo(),
+        &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+    ))
+}
+
+fn sealed_diagnosis() -> Result<Ran, String> {
+    let folder = emptied(CHECK_FOLDER)?;
+    demo::build()?;
+    let summary = output(&demo::autoclave(), &["demo", "--check", "--dir", &folder])?;
+    fs::write(root().join(CHECK_FOLDER).join("summary.json"), summary)
+        .map_err(|cause| format!("{CHECK_FOLDER}/summary.json: {cause}"))?;
+    Ok(Ran::Passed)
+}
+
+fn killed() -> Result<Ran, String> {
+    if !has("strace", "--version") && !debian("strace") {
+        return skipped("strace is not installed and could not be (apt-get install strace)");
+    }
+    demo::build()?;
+    let folder = emptied("target/killed")?;
+    let arguments =
+        ["run", "--locked", "--package", "autoclave", "--example", "killed", "--", &folder];
+    passed(run(cargo(), &arguments))
+}
+
+/// Installs a Debian package, where that is possible.
+fn debian(package: &str) -> bool {
+    has("apt-get", "--version")
+        && run("apt-get", &["update", "--quiet=2"]).is_ok()
+        && run("apt-get", &["install", "--yes", "--quiet=2", "--no-install-recommends", package])
+            .is_ok()
+}
+
+/// A folder of the workspace that is not there, or not any more.
+fn emptied(name: &str) -> Result<String, String> {
+    let folder = root().join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|cause| format!("{name}: {cause}"))?;
+    }
+    Ok(folder.to_string_lossy().into_owned())
+}
+
+fn interop() -> Result<Ran, String> {
+    let Some(python) = python() else {
+        return skipped("Python with PyJWT and cryptography could not be installed");
+    };
+    let script = "outside/autoclave/tests/interop/verify.py";
+    passed(run(&python, &[script, CHECK_FOLDER]))
+}
+
+/// A Python of our own under `target/`, with the two libraries that `interop` checks with.
+fn python() -> Option<String> {
+    let home = root().join("target/interop-python");
+    let python = home.join("bin/python").to_string_lossy().into_owned();
+    if !home.join("ready").exists() {
+        run("python3", &["-m", "venv", &home.to_string_lossy()]).ok()?;
+        let wanted = ["-m", "pip", "install", "--quiet", "pyjwt==2.10.1", "cryptography==45.0.7"];
+        run(&python, &wanted).ok()?;
+        fs::write(home.join("ready"), "").ok()?;
+    }
+    Some(python)
+}
+
+fn model() -> Result<Ran, String> {
+    let data: PathBuf = root().join("../shared/mri");
+    if !data.join("slices.csv").exists() {
+        return skipped("the validation images are not here (../shared/mri)");
+    }
+    let data = data.to_string_lossy().into_owned();
+    let arguments =
+        ["run", "--locked", "--package", "autoclave-diagnosis", "--example", "measure_model"];
+    passed(run(cargo(), &[&arguments[..], &["--", &data]].concat()))
+}
+
+fn deny() -> Result<Ran, String> {
+    if !has("cargo-deny", "--version") {
+        return skipped("cargo-deny is not installed (cargo install cargo-deny)");
+    }
+    passed(run(cargo(), &["deny", "check", "licenses", "bans", "sources"]))
+}
