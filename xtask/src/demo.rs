@@ -28,12 +28,10 @@ pub(crate) fn autoclave() -> String {
     root().join("target/debug/autoclave").to_string_lossy().into_owned()
 }
 
-/// `cargo xtask demo [ARGUMENTS]`. A Ctrl-C goes to the demo, which ends all parties.
+/// `cargo xtask demo [ARGUMENTS]`. The demo takes this process's place, so that whoever
+/// stops the one stops the other.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     build()?;
-    let status = command(&autoclave(), &["demo"])
-        .args(arguments)
-        .status()
-        .map_err(|cause| format!("the demo could not be started: {cause}"))?;
-    if status.success() { Ok(()) } else { Err(format!("the demo ended with {status}")) }
+    let cause = command(&autoclave(), &["demo"]).args(arguments).exec();
+    Err(format!("the demo could not be started: {cause}"))
 }
