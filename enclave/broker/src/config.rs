@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_refused() {
-        for extra in ["[other]", "[[keys]]\nname = \"a\"\nowner = \"b\"\npurpose = \"c\"\nsecret = \"d\""] {
+        for extra in
+            ["[other]", "[[keys]]\nname = \"a\"\nowner = \"b\"\npurpose = \"c\"\nsecret = \"d\""]
+        {
             let text = format!("{EXAMPLE}\n{extra}");
             assert!(toml::from_str::<Settings>(&text).is_err(), "{extra}");
         }

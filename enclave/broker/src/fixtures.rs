@@ -259,4 +259,3 @@ software_root = {{ {} }}
     let build = |_: Arc<Cell>, _: NoSettings| async { Ok(Router::new()) };
     start("attestor", launch, build).await.unwrap()
 }
-

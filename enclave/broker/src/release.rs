@@ -166,9 +166,8 @@ pub fn wrap(
     let to = sealing_key(&caller).ok_or(WrapError::NoSealingKey)?;
     let token = caller.digest();
     let aad = binding(&key, version, token);
-    let seal = |found: &crate::versions::Version| {
-        hpke::wrap(rng, &to, INFO, &aad, found.secret.expose())
-    };
+    let seal =
+        |found: &crate::versions::Version| hpke::wrap(rng, &to, INFO, &aad, found.secret.expose());
     let wrapped = vault.lend(&key, version, seal).ok_or(WrapError::Gone)?;
     let wrapped = wrapped.map_err(|_| WrapError::NoSealingKey)?;
     Ok(ReleasedKey { key, version, token, wrapped })

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn the_clear_form_reads_back() {
-        for versions in [Versions::first(key(1), NOW), Versions::first(key(1), NOW).next(key(2), NOW)] {
+        for versions in
+            [Versions::first(key(1), NOW), Versions::first(key(1), NOW).next(key(2), NOW)]
+        {
             let read = Versions::from_bytes(&versions.to_bytes().unwrap()).unwrap();
             let numbers = |of: &Versions| of.all().map(|it| it.number).collect::<Vec<_>>();
             assert_eq!(numbers(&read), numbers(&versions));

@@ -118,8 +118,7 @@ fn open(cell: &Cell, released: &ReleasedKey, key: &KeyName) -> Result<ObtainedKe
         return Err(ObtainError::Malformed);
     }
     let aad = binding(key, released.version, released.token);
-    let secret =
-        cell.unwrap(&released.wrapped, INFO, &aad).map_err(|_| ObtainError::Unopened)?;
+    let secret = cell.unwrap(&released.wrapped, INFO, &aad).map_err(|_| ObtainError::Unopened)?;
     let secret = <[u8; KEY_BYTES]>::try_from(secret.expose().as_slice());
     let secret = Secret::new(secret.map_err(|_| ObtainError::Unopened)?);
     Ok(ObtainedKey { version: released.version, secret })

@@ -85,10 +85,30 @@ async fn every_refusal_is_one_code_outside_and_a_reason_inside() {
     import(&world, "model/brain-mri", 7).await;
     // caller, svn, key, version; rule, claim, expected, found
     let cases = [
-        (("clinic", 3), "model/brain-mri", None, ["model-to-diagnosis", "principal.workload", "diagnosis", "clinic"]),
-        (("diagnosis", 2), "model/brain-mri", None, ["model-to-diagnosis", "principal.svn", "at least 3", "2"]),
-        (("clinic", 1), "records/vault", None, ["hardware-only", "principal.hw_backed", "true", "false"]),
-        (("diagnosis", 3), "model/brain-mri", Some(9), [CONFIGURED_KEYS, "resource", KEPT, "model/brain-mri, version 9"]),
+        (
+            ("clinic", 3),
+            "model/brain-mri",
+            None,
+            ["model-to-diagnosis", "principal.workload", "diagnosis", "clinic"],
+        ),
+        (
+            ("diagnosis", 2),
+            "model/brain-mri",
+            None,
+            ["model-to-diagnosis", "principal.svn", "at least 3", "2"],
+        ),
+        (
+            ("clinic", 1),
+            "records/vault",
+            None,
+            ["hardware-only", "principal.hw_backed", "true", "false"],
+        ),
+        (
+            ("diagnosis", 3),
+            "model/brain-mri",
+            Some(9),
+            [CONFIGURED_KEYS, "resource", KEPT, "model/brain-mri, version 9"],
+        ),
         (("diagnosis", 3), "model/other", None, [CONFIGURED_KEYS, "resource", KEPT, "model/other"]),
         (("diagnosis", 3), "No/Name", None, [CONFIGURED_KEYS, "resource", KEPT, "no key name"]),
     ];
@@ -136,8 +156,7 @@ async fn a_version_that_went_between_the_steps_is_not_wrapped() {
     let (vault, ledger) = (&world.broker.vault, world.cell().ledger());
     let book = PolicyBook::load(crate::fixtures::RULES, &crate::schema()).unwrap();
     let asked = Asked::new(&caller("diagnosis", 3).token, "model/brain-mri", None, NOW);
-    let Recorded::Release(recorded) =
-        record(decide(asked, &book, vault), ledger).await.unwrap()
+    let Recorded::Release(recorded) = record(decide(asked, &book, vault), ledger).await.unwrap()
     else {
         panic!("refused");
     };

@@ -131,7 +131,8 @@ async fn a_stranger_is_told_what_everybody_is_told() {
 #[tokio::test]
 async fn a_release_route_must_end_so() {
     let (world, _folder) = world().await;
-    let (status, answer) = send(&world, ("POST", "/keys/model/brain-mri"), None, &Value::Null).await;
+    let (status, answer) =
+        send(&world, ("POST", "/keys/model/brain-mri"), None, &Value::Null).await;
     assert_eq!((status, &answer["code"]), (404, &json!("request.no_route")));
 }
 

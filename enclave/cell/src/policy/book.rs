@@ -67,7 +67,8 @@ impl PolicyBook {
                 return Decision::Refused(vec![why]);
             }
         };
-        let answer = Authorizer::new().is_authorized(&facts.request, &self.policies, &facts.entities);
+        let answer =
+            Authorizer::new().is_authorized(&facts.request, &self.policies, &facts.entities);
         // Cedar skips a rule that fails to evaluate. A forbid must not be skipped.
         let failed = answer.diagnostics().errors().next().is_some();
         match answer.decision() {

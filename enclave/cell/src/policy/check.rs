@@ -95,8 +95,7 @@ impl Test {
     }
 
     fn outcome(&self, facts: &Facts) -> Outcome {
-        let answer =
-            Authorizer::new().is_authorized(&facts.request, &self.probe, &facts.entities);
+        let answer = Authorizer::new().is_authorized(&facts.request, &self.probe, &facts.entities);
         match answer.decision() {
             Decision::Allow => Outcome::Holds,
             Decision::Deny if answer.diagnostics().errors().next().is_some() => Outcome::Untried,

@@ -111,10 +111,7 @@ fn every_failing_claim_is_named() {
 fn a_list_at_the_resource_is_shown() {
     let why = refused(&release(good(), "records/clinic"));
     let expected = "one of clinic, study (resource.workloads)";
-    assert_eq!(
-        words(&why),
-        [["records-to-listed", "principal.workload", expected, "diagnosis"]]
-    );
+    assert_eq!(words(&why), [["records-to-listed", "principal.workload", expected, "diagnosis"]]);
 }
 
 #[test]
@@ -133,7 +130,10 @@ fn a_forbidding_rule_is_named_and_no_other() {
 
 #[test]
 fn alternatives_are_one_reason() {
-    let clerk = person(serde_json::from_value(json!("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f")).unwrap(), "clerk");
+    let clerk = person(
+        serde_json::from_value(json!("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f")).unwrap(),
+        "clerk",
+    );
     let ask = Ask::new(clerk, "inspect", key("model/brain")).in_context("purpose", "TREAT");
     assert_eq!(
         words(&refused(&ask)),
@@ -163,7 +163,10 @@ fn an_action_of_no_rule_is_refused_by_default() {
     let Decision::Refused(why) = book.decide(&release(good(), "model/brain")) else {
         panic!("granted");
     };
-    assert_eq!(words(&why), [["default-deny", "action", "an action that some rule permits", "release"]]);
+    assert_eq!(
+        words(&why),
+        [["default-deny", "action", "an action that some rule permits", "release"]]
+    );
 }
 
 #[test]
@@ -206,7 +209,8 @@ fn a_rule_that_fails_to_evaluate_refuses() {
 #[test]
 fn a_person_may_ask_about_herself() {
     let schema = "entity Staff = { role: String }; action read appliesTo { principal: Staff, resource: Staff };";
-    let rules = r#"@id("self") permit(principal, action, resource) when { principal == resource };"#;
+    let rules =
+        r#"@id("self") permit(principal, action, resource) when { principal == resource };"#;
     let book = PolicyBook::load(rules, schema).unwrap();
     let staff = |id| Thing::new("Staff", id).with("role", "clerk");
     assert!(matches!(book.decide(&Ask::new(staff("1"), "read", staff("1"))), Decision::Granted(_)));

@@ -113,9 +113,7 @@ fn presence(operands: &Value, positive: bool) -> Option<Words> {
     let claim = Path::parse(operands.get("left")?)?;
     let claim = match operands.get("attr")? {
         Value::String(name) => claim.join(name),
-        Value::Array(names) => {
-            names.iter().filter_map(Value::as_str).fold(claim, Path::join)
-        }
+        Value::Array(names) => names.iter().filter_map(Value::as_str).fold(claim, Path::join),
         _ => return None,
     };
     Some(Words::new(claim, if positive { "present" } else { ABSENT }, Operand::None))
