@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use autoclave_attest::token::{self, PASSPORT_AUDIENCE, VerifiedToken};
+use autoclave_attest::token::{self, PASSPORT_AUDIENCE};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Secret, UnixTime};
 use autoclave_cell::{BootError, Cell, Peer, Refusal, release};
@@ -13,8 +13,9 @@ use axum::Router;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{Request, StatusCode};
+use serde_json::json;
 
-use crate::outside::{Outside, PeerAnswer};
+use crate::outside::{Outside, PeerAnswer, Vouched};
 use crate::{Clinic, Presence, RecordsKeys, Settings, Store, http as routes};
 
 /// The records file in the enclave's folder.
@@ -100,15 +101,14 @@ impl Outside for Surroundings {
         .boxed()
     }
 
-    fn diagnosis_token<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>> {
+    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>> {
         async move {
             let attestor = self.cell.attestor().await?;
             let expected = attestor.expectation_of(&self.diagnosis, PASSPORT_AUDIENCE);
-            let verified = token::verify(token, attestor.keys(), &expected, self.cell.now());
-            verified.map_err(|refusal| TOKEN_REFUSED.caused_by(refusal.code()))
+            let token = token::verify(token, attestor.keys(), &expected, self.cell.now())
+                .map_err(|refusal| TOKEN_REFUSED.caused_by(refusal.code()))?;
+            let (jwks, attestor) = (json!(attestor.keys()), json!(attestor.transcript()));
+            Ok(Vouched { token, jwks, attestor })
         }
         .boxed()
     }

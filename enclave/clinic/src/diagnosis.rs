@@ -12,6 +12,8 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::outside::Vouched;
+
 /// Why an answer is not filed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerRefusal {
@@ -59,6 +61,12 @@ pub(crate) struct Answer {
     pub(crate) ledger: LedgerProof,
     /// The token that the receipt names: the diagnosis enclave's own.
     pub(crate) token: String,
+    /// Set here, when the answer is believed: see [`Vouched`].
+    #[serde(default)]
+    pub(crate) jwks: Value,
+    /// As `jwks`.
+    #[serde(default)]
+    pub(crate) attestor: Value,
 }
 
 #[derive(Deserialize)]
@@ -88,18 +96,20 @@ pub(crate) struct VerifiedAnswer {
     pub(crate) answer: Answer,
 }
 
-/// Verifies an answer of the holder of `token` about the image with digest `image`.
+/// Verifies an answer of the holder of the vouched token about the image with digest `image`.
 pub(crate) fn verify(
-    answer: Answer,
+    mut answer: Answer,
     image: Digest,
     model: &ModelName,
-    token: &VerifiedToken,
+    vouched: Vouched,
 ) -> Result<VerifiedAnswer, AnswerRefusal> {
+    let token = &vouched.token;
     let verified = receipt::verify(&answer.receipt, token).map_err(AnswerRefusal::Receipt)?;
     let receipt = verified.receipt().clone();
     about(&receipt, &answer.result, image, model)?;
     line(&receipt, &answer.ledger, token)?;
     let (finding, mask) = parts(&answer.result)?;
+    (answer.jwks, answer.attestor) = (vouched.jwks, vouched.attestor);
     Ok(VerifiedAnswer { finding, mask_bytes: mask.expose().len(), receipt, answer })
 }
 

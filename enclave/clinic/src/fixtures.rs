@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use autoclave_attest::jwk::Jwk;
-use autoclave_attest::token::VerifiedToken;
 use autoclave_base::{Secret, UnixTime};
 use autoclave_cell::{Clock, Entropy, Refusal};
 use autoclave_ledger::Event;
@@ -20,7 +19,7 @@ use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::Generate as _;
 use tempfile::TempDir;
 
-use crate::outside::{Outside, PeerAnswer};
+use crate::outside::{Outside, PeerAnswer, Vouched};
 use crate::{Clinic, Presence, RecordsKeys, Settings, Store};
 
 pub(crate) use client::{ADA, Client, PASSWORD, form, png};
@@ -62,12 +61,9 @@ impl Outside for Surroundings {
         .boxed()
     }
 
-    fn diagnosis_token<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>> {
-        let verified = self.provider.verified(token);
-        async move { verified.ok_or(Refusal::internal("token.signature")) }.boxed()
+    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>> {
+        let vouched = self.provider.vouched(token);
+        async move { vouched.ok_or(Refusal::internal("token.signature")) }.boxed()
     }
 }
 

@@ -25,6 +25,6 @@ pub use diagnosis::AnswerRefusal;
 pub use http::routes;
 pub use image::ImageType;
 pub use keys::{RecordsKeys, SealBroken};
-pub use outside::{Outside, PeerAnswer};
+pub use outside::{Outside, PeerAnswer, Vouched};
 pub use permit::DEFAULT_RULES;
 pub use store::{Presence, Store, StoreError};

@@ -7,6 +7,7 @@ use autoclave_cell::Refusal;
 use autoclave_ledger::Event;
 use futures::future::BoxFuture;
 use http::{Request, StatusCode};
+use serde_json::Value;
 
 /// An answer of the diagnosis enclave, opened.
 pub struct PeerAnswer {
@@ -14,6 +15,17 @@ pub struct PeerAnswer {
     pub status: StatusCode,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+/// A verified token, with what is needed to verify it again in years: the attestor's keys
+/// of this hour, and its own evidence for them.
+pub struct Vouched {
+    /// The token.
+    pub token: VerifiedToken,
+    /// The attestor's keys, a JWKS.
+    pub jwks: Value,
+    /// The attestor's evidence, as `ReceiptBundle` holds it.
+    pub attestor: Value,
 }
 
 /// The clinic's surroundings.
@@ -29,8 +41,5 @@ pub trait Outside: Send + Sync + 'static {
     fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>>;
 
     /// Verifies a token that the diagnosis enclave showed as its own.
-    fn diagnosis_token<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> BoxFuture<'a, Result<VerifiedToken, Refusal>>;
+    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>>;
 }

@@ -1,4 +1,4 @@
-//! The records on disk: one SQLite file whose every page is encrypted and authenticated,
+//! The records on disk: one `SQLite` file whose every page is encrypted and authenticated,
 //! holding bodies that are sealed once more under their patient's key. The hospital's. It
 //! opens no plain file and no file under another key, and no change is visible in part.
 
@@ -29,7 +29,7 @@ use crate::keys::{RecordsKeys, SealBroken};
 /// what was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file is plain SQLite; something else wrote it.
+    /// The file is plain `SQLite`; something else wrote it.
     #[error("the records file is not encrypted")]
     Plain,
     /// Another key, or an altered first page: these look alike.

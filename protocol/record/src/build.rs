@@ -1,6 +1,6 @@
 //! Builders of the resources that one sealed diagnosis files: at intake Patient,
-//! Encounter, ServiceRequest and ImagingStudy; with the result Observation,
-//! DiagnosticReport and Provenance. They belong to the clinic. Each result passes the
+//! Encounter, `ServiceRequest` and `ImagingStudy`; with the result Observation,
+//! `DiagnosticReport` and Provenance. They belong to the clinic. Each result passes the
 //! rules again before anyone sees it; no builder invents a fact.
 
 mod admission;

@@ -161,7 +161,7 @@ impl PatientIntake {
         }
         let typed: Typed = serde_json::from_slice(json).map_err(|_| IntakeRefusal::Malformed)?;
         Ok(Self {
-            family: Phi::new(name(typed.family).ok_or(IntakeRefusal::Family)?),
+            family: Phi::new(name(&typed.family).ok_or(IntakeRefusal::Family)?),
             given: Phi::new(given_names(typed.given)?),
             birth_date: Phi::new(typed.birth_date.map(|date| birth_date(date, now)).transpose()?),
             gender: Phi::new(gender(typed.gender)?),
@@ -195,7 +195,7 @@ impl PatientIntake {
     }
 }
 
-fn name(typed: String) -> Option<String> {
+fn name(typed: &str) -> Option<String> {
     let trimmed = typed.trim();
     let printable = !trimmed.is_empty() && !trimmed.chars().any(char::is_control);
     (printable && trimmed.chars().count() <= NAME_CHARS_MAX).then(|| trimmed.to_owned())
@@ -209,7 +209,7 @@ fn given_names(typed: OneOrMany) -> Result<Vec<String>, IntakeRefusal> {
     if typed.len() > GIVEN_NAMES_MAX {
         return Err(IntakeRefusal::Given);
     }
-    typed.into_iter().map(|one| name(one).ok_or(IntakeRefusal::Given)).collect()
+    typed.into_iter().map(|one| name(&one).ok_or(IntakeRefusal::Given)).collect()
 }
 
 fn birth_date(typed: String, now: UnixTime) -> Result<String, IntakeRefusal> {
@@ -239,7 +239,7 @@ fn identifier(typed: TypedIdentifier) -> Result<PatientIdentifier, IntakeRefusal
     if system.as_deref().is_some_and(|uri| !text::is_uri(uri) || uri.len() > NAME_CHARS_MAX) {
         return Err(refused);
     }
-    Ok(PatientIdentifier { system, value: name(value).ok_or(refused)? })
+    Ok(PatientIdentifier { system, value: name(&value).ok_or(refused)? })
 }
 
 #[cfg(test)]

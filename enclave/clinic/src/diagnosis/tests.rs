@@ -5,7 +5,7 @@ fn verified(tamper: Tamper) -> Result<VerifiedAnswer, AnswerRefusal> {
     let provider = Provider::new();
     let body = serde_json::to_vec(&provider.json(&png(), tamper)).unwrap();
     let model = ModelName::parse("brain-mri").unwrap();
-    verify(Answer::parse(&body)?, Digest::of(png()), &model, &provider.token())
+    verify(Answer::parse(&body)?, Digest::of(png()), &model, provider.own())
 }
 
 #[test]
@@ -17,6 +17,8 @@ fn an_honest_answer_is_believed() {
     let again = Answer::parse(stored.expose()).ok().unwrap();
     assert_eq!(again.mask().ok().unwrap().expose(), &png());
     assert_eq!(again.receipt, answer.answer.receipt);
+    assert_eq!(again.attestor, "evidence");
+    assert_eq!(again.jwks["keys"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

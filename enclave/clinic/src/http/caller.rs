@@ -75,7 +75,7 @@ impl FromRequestParts<Arc<Clinic>> for Caller {
         match age(row.expires_at, row.used_at, now) {
             Age::Over => return Err(SESSION_REFUSED),
             Age::Touch => {
-                clinic.with_store(move |store| store.touch_session(&session, now)).await?
+                clinic.with_store(move |store| store.touch_session(&session, now)).await?;
             }
             Age::Fresh => {}
         }

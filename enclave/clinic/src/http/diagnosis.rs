@@ -99,9 +99,9 @@ async fn compute(
     let _until_done = memory.map_err(|_| Refusal::internal("diagnosis.closed"))?;
     let (request, image) = request(clinic, of).await?;
     let answer = clinic.outside().diagnose(request).await?;
-    let answer = believed(answer)?;
-    let token = clinic.outside().diagnosis_token(&answer.token).await?;
-    let verified = diagnosis::verify(answer, image, &clinic.model, &token)?;
+    let answer = believed(&answer)?;
+    let vouched = clinic.outside().diagnosis_token(&answer.token).await?;
+    let verified = diagnosis::verify(answer, image, &clinic.model, vouched)?;
     file(clinic, permit, of, verified).await
 }
 
@@ -125,7 +125,7 @@ async fn request(
 
 /// The answer, where it is one. What the diagnosis enclave says about the image is passed
 /// on: its sentences are constants of attested code.
-fn believed(answer: PeerAnswer) -> Result<Answer, NoDiagnosis> {
+fn believed(answer: &PeerAnswer) -> Result<Answer, NoDiagnosis> {
     if answer.status == StatusCode::OK {
         return Ok(Answer::parse(&answer.body)?);
     }
@@ -187,7 +187,8 @@ fn resources(
     diagnosis.resources().map_err(|refusal| Refusal::internal(refusal.code()))
 }
 
-/// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token"}`
+/// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token", "jwks",
+/// "attestor"}`: the last five make a receipt file that can be checked for ever.
 fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
     let answer = Answer::parse(filed.answer.expose())?;
     Ok(json!({
@@ -198,5 +199,7 @@ fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
         "receipt": answer.receipt,
         "ledger": answer.ledger,
         "token": answer.token,
+        "jwks": answer.jwks,
+        "attestor": answer.attestor,
     }))
 }

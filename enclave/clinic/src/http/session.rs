@@ -117,8 +117,8 @@ async fn open(
     let expires_at = now.plus(SESSION_SECONDS);
     let (staff, role, jkt) = (known.id, known.role, key.to_string());
     let row = SessionRow { staff, role, jkt, expires_at, used_at: now };
-    let begin = move |store: &crate::Store| store.begin_session(&digest, &row, &name, known.step);
-    let begun = clinic.with_store(begin).await?;
+    let work = move |store: &crate::Store| store.begin_session(&digest, &row, &name, known.step);
+    let begun = clinic.with_store(work).await?;
     let session = token.expose().to_owned();
     Ok(begun.then_some(SignedIn { session, role: role.code(), expires_at }))
 }

@@ -1,4 +1,4 @@
-//! The elements of each type, as HL7's StructureDefinitions of R4 (4.0.1) require them,
+//! The elements of each type, as HL7's structure definitions of R4 (4.0.1) require them,
 //! narrowed to those that we write. It belongs to the rules above. No element stands here
 //! that no builder or reader uses.
 

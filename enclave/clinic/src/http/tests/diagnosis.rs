@@ -20,6 +20,7 @@ async fn a_diagnosis_is_filed_with_its_receipt() {
     let receipt = answer["receipt"].as_str().unwrap();
     assert_eq!(answer["report"]["extension"][0]["valueString"], receipt);
     assert!(answer["token"].is_string() && answer["ledger"]["checkpoint"].is_string());
+    assert!(answer["jwks"].is_object() && answer["attestor"] == "evidence");
     let list = hospital.get(&clerk, "/patients").await.json();
     assert_eq!(list["patients"][0]["report"], answer["report"]["id"]);
 }
