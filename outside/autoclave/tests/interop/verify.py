@@ -123,7 +123,7 @@ def check_line(proof, receipt, public):
     hashes = [base64.b64decode(h) for h in proof["hashes"]]
     leaf = leaf_hash(proof["entry"].encode())
     assert root_from_proof(leaf, proof["index"], size, hashes) == root, "inclusion"
-    event = json.loads(proof["entry"])["event"]
+    event = json.loads(proof["entry"])
     assert event["event"] == "result" and event["response"] == receipt["response"]
 
 
@@ -145,7 +145,7 @@ def check_log(log, origin, public):
     size, root = open_checkpoint((log / "checkpoint").read_text(), origin, public)
     lines = entries(log, size)
     assert len(lines) == size and root_of([leaf_hash(line) for line in lines]) == root
-    return [json.loads(line)["event"]["event"] for line in lines]
+    return [json.loads(line)["event"] for line in lines]
 
 
 def main():
