@@ -162,8 +162,13 @@ async fn make_cell(
     let (state, ledger) = memory::open(&workload, &launch, &common.cell).await?;
     memory::tell_boot(&workload, measured.measurement(), &state, &ledger).await?;
     let identity = Identity::new(workload.as_str(), ledger.key().public_bytes());
-    event!(INFO, "cell.boot", workload = workload, measurement = measured.measurement(),
-        kind = launch.platform.attester().kind());
+    event!(
+        INFO,
+        "cell.boot",
+        workload = workload,
+        measurement = measured.measurement(),
+        kind = launch.platform.attester().kind()
+    );
     Ok(Cell {
         workload,
         measured,
@@ -223,7 +228,12 @@ impl Listeners {
         let mut open = JoinSet::new();
         if let Some(listener) = self.direct {
             let transport = Transport::Tls(doors::acceptor(certificate.clone())?);
-            open.spawn(doors::serve(listener, doors::direct_router(doors), transport, stop.clone()));
+            open.spawn(doors::serve(
+                listener,
+                doors::direct_router(doors),
+                transport,
+                stop.clone(),
+            ));
         }
         let router = doors::sealed_router(doors);
         open.spawn(doors::serve(self.sealed, router, Transport::Plain, stop.clone()));

@@ -124,6 +124,13 @@ impl Cell {
         timeout(limits::TOKEN_WAIT_SECONDS_MAX, fresh).await.map_err(|_| NO_TOKEN)
     }
 
+    /// Gives the own token up because a peer does not accept it, so that a new one is
+    /// fetched. A token that is new already is kept: the fault is not its age.
+    pub(crate) fn discard_token(&self) -> bool {
+        let oldest = self.now().minus(limits::ATTESTOR_SECONDS_MIN);
+        self.passport.discard_from_before(oldest)
+    }
+
     /// The attestor with its keys and manifest, verified within
     /// [`limits::ATTESTOR_SECONDS_MAX`].
     pub async fn attestor(&self) -> Result<Arc<VerifiedAttestor>, Refusal> {

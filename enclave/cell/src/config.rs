@@ -148,6 +148,7 @@ pub fn parse<C: DeserializeOwned>(
     Ok((common, roles.try_into().map_err(malformed)?))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn malformed(error: toml::de::Error) -> ConfigRefusal {
     ConfigRefusal::Malformed(error.to_string())
 }

@@ -19,8 +19,7 @@ use crate::Refusal;
 use crate::clock::Entropy;
 use crate::config::ATTESTOR;
 
-const NOT_READY: Refusal =
-    Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
+const NOT_READY: Refusal = Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
 
 /// The enclave's keys.
 pub(crate) struct Identity {

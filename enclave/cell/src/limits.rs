@@ -37,7 +37,7 @@ pub const HEAD_SECONDS_MAX: Duration = Duration::from_secs(15);
 pub const STALL_SECONDS_MAX: Duration = Duration::from_secs(30);
 
 /// Longest time for a whole request body: 200 MB at 2.8 Mbit/s.
-pub const BODY_SECONDS_MAX: Duration = Duration::from_secs(600);
+pub const BODY_SECONDS_MAX: Duration = Duration::from_mins(10);
 
 /// Time for a TLS handshake on the direct door.
 pub const HANDSHAKE_SECONDS_MAX: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub const HANDSHAKE_SECONDS_MAX: Duration = Duration::from_secs(10);
 pub const DRAIN_SECONDS_MAX: Duration = Duration::from_secs(20);
 
 /// Time for one whole exchange with a peer: inference on a slow machine included.
-pub const EXCHANGE_SECONDS_MAX: Duration = Duration::from_secs(120);
+pub const EXCHANGE_SECONDS_MAX: Duration = Duration::from_mins(2);
 
 /// Time to connect to a peer.
 pub const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);

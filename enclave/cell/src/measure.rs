@@ -34,10 +34,7 @@ impl MeasureError {
 }
 
 /// Measures the running program with this configuration and these libraries.
-pub fn take(
-    config: &str,
-    libraries: &BTreeMap<String, PathBuf>,
-) -> Result<Measured, MeasureError> {
+pub fn take(config: &str, libraries: &BTreeMap<String, PathBuf>) -> Result<Measured, MeasureError> {
     let libraries = libraries
         .iter()
         .map(|(name, path)| Ok((name.clone(), file(path)?)))

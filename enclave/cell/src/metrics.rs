@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn requests_are_summed_by_template() {
         let metrics = Metrics::default();
-        let took = Duration::from_micros(1_500_000);
+        let took = Duration::from_millis(1500);
         for _ in 0..2 {
             metrics.request(&Method::GET, "/fhir/{type}/{id}", StatusCode::OK, took);
         }

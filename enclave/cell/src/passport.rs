@@ -36,6 +36,14 @@ impl Passport {
         self.current.borrow().clone().filter(|token| now < token.expires())
     }
 
+    /// Forgets the token if it was issued before `time`; whoever needs one waits for the
+    /// next. Says whether it did.
+    pub(crate) fn discard_from_before(&self, time: UnixTime) -> bool {
+        self.current.send_if_modified(|current| {
+            current.take_if(|token| token.claims().iat < time).is_some()
+        })
+    }
+
     /// The token, once there is a living one.
     pub(crate) async fn fresh(&self, clock: &Clock) -> Arc<VerifiedToken> {
         let mut changes = self.current.subscribe();

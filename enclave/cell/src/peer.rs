@@ -30,7 +30,10 @@ const EXPIRY_MARGIN_SECONDS: u64 = 30;
 const READY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Longest wait for a peer that starts at the same time.
-const READY_SECONDS_MAX: Duration = Duration::from_secs(120);
+const READY_SECONDS_MAX: Duration = Duration::from_mins(2);
+
+/// What a peer says that does not accept a token on the chain.
+const LINK_REFUSED: &str = "chain.link_refused";
 
 /// The path of every enclave's sealed door.
 const SEALED_PATH: &str = "/sealed";
@@ -116,18 +119,33 @@ impl Peer {
     /// Sends `request` (a path, no host) with the chain `earlier` and this enclave's own
     /// link, and gives the peer's own answer, whatever its status.
     ///
-    /// Where the peer has changed its keys, it is verified again and asked once more.
+    /// Where the peer has changed its keys, it is verified again and asked once more; so it
+    /// is with a new token of this enclave, where the peer does not accept the old one, as
+    /// after a change of the attestor's keys or manifest.
     pub async fn send(
         &self,
         request: Request<Bytes>,
         earlier: &[Link],
     ) -> Result<Response<Bytes>, PeerError> {
+        let answer = self.send_to_current_key(&request, earlier).await?;
+        if !refuses_link(&answer) || !self.cell.discard_token() {
+            return Ok(answer);
+        }
+        event!(INFO, "peer.token_refused", workload = self.workload);
+        self.send_to_current_key(&request, earlier).await
+    }
+
+    async fn send_to_current_key(
+        &self,
+        request: &Request<Bytes>,
+        earlier: &[Link],
+    ) -> Result<Response<Bytes>, PeerError> {
         let peer = self.verified(None).await?;
-        match self.send_once(&peer, &request, earlier).await {
+        match self.send_once(&peer, request, earlier).await {
             Err(PeerError::KeyUnknown) => {
                 event!(INFO, "peer.key_changed", workload = self.workload);
                 let peer = self.verified(Some(&peer)).await?;
-                self.send_once(&peer, &request, earlier).await
+                self.send_once(&peer, request, earlier).await
             }
             outcome => outcome,
         }
@@ -164,9 +182,12 @@ impl Peer {
         if let Some(peer) = verified.as_ref().filter(usable) {
             return Ok(peer.clone());
         }
-        let age_max = but.map_or(limits::ATTESTOR_SECONDS_MAX, |_| limits::ATTESTOR_SECONDS_MIN);
-        let peer = Arc::new(self.check(age_max).await?);
-        Ok(verified.insert(peer).clone())
+        let peer = match self.check(limits::ATTESTOR_SECONDS_MAX).await {
+            // The attestor may have changed keys or manifest since it was verified.
+            Err(PeerError::NotBelieved(_)) => self.check(limits::ATTESTOR_SECONDS_MIN).await?,
+            outcome => outcome?,
+        };
+        Ok(verified.insert(Arc::new(peer)).clone())
     }
 
     async fn check(&self, attestor_age_max: u64) -> Result<VerifiedPeer, PeerError> {
@@ -202,10 +223,10 @@ impl Peer {
             content_type: Some(REQUEST_MEDIA_TYPE),
             body: Body::from_stream(sealed.into_stream()),
         };
-        let sealed = sealed_answer(self.cell.carrier().exchange(&self.url, parcel).await?)?;
-        let opened = opener.open_bytes(sealed, limits::ANSWER_BYTES_MAX).await;
-        let opened = opened.map_err(|refusal: OpenRefusal| PeerError::Unopened(refusal.code()))?;
-        Ok(opened.map(Bytes::from))
+        let answer = sealed_answer(self.cell.carrier().exchange(&self.url, parcel).await?)?;
+        let answer = opener.open_bytes(answer, limits::ANSWER_BYTES_MAX).await;
+        let answer = answer.map_err(|refusal: OpenRefusal| PeerError::Unopened(refusal.code()))?;
+        Ok(answer.map(Bytes::from))
     }
 
     /// The request with the chain: the earlier links, and this enclave's.
@@ -229,11 +250,16 @@ impl Peer {
     }
 }
 
+/// Whether the peer opened the request and refused a token on its chain.
+fn refuses_link(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::FORBIDDEN
+        && Problem::parse(answer.body()).is_some_and(|problem| problem.code == LINK_REFUSED)
+}
+
 /// The sealed bytes of an answer, or what was said in the open instead.
 fn sealed_answer(answer: Answer) -> Result<Bytes, PeerError> {
-    let is_sealed = answer
-        .content_type
-        .is_some_and(|value| value.as_bytes() == RESPONSE_MEDIA_TYPE.as_bytes());
+    let is_sealed =
+        answer.content_type.is_some_and(|value| value.as_bytes() == RESPONSE_MEDIA_TYPE.as_bytes());
     if answer.status == StatusCode::OK && is_sealed {
         return Ok(answer.body);
     }

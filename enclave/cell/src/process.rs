@@ -135,9 +135,8 @@ impl LogSafe for Place<'_> {}
 
 /// A panic's text may quote what it tripped over; only its place is told.
 fn tell_panic(panic: &PanicHookInfo<'_>) {
-    match panic.location() {
-        Some(place) => event!(ERROR, "panic", place = Place(place)),
-        None => event!(ERROR, "panic"),
+    if let Some(place) = panic.location() {
+        event!(ERROR, "panic", place = Place(place));
     }
 }
 

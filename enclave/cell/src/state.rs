@@ -104,7 +104,13 @@ impl SealedState {
             None if disk::is_unused(folder)? => Values { v: VERSION, ..Values::default() },
             None => return Err(StateError::Missing),
         };
-        Ok(Self { folder: folder.to_owned(), key, context, values: Mutex::new(values), _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            key,
+            context,
+            values: Mutex::new(values),
+            _lock: lock,
+        })
     }
 
     /// Whether it holds nothing yet.
@@ -135,10 +141,7 @@ impl SealedState {
         })
     }
 
-    fn change(
-        &self,
-        change: impl FnOnce(&mut BTreeMap<String, Value>),
-    ) -> Result<(), StateError> {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Result<(), StateError> {
         let mut values = self.lock();
         let mut changed = values.clone();
         change(&mut changed.values);

@@ -1,5 +1,7 @@
 //! One enclave, started for real on loopback, and everything that may come in.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::sync::Arc;
@@ -65,7 +67,12 @@ impl Scene {
         Self { world, site, running }
     }
 
-    async fn seal(&self, method: &str, path: &str, body: &[u8]) -> (Vec<u8>, request::ResponseOpener) {
+    async fn seal(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> (Vec<u8>, request::ResponseOpener) {
         let key = sealing_key(&self.world.verify(&self.running).await);
         let request = Request::builder().method(method).uri(path).body(body.to_vec()).unwrap();
         request::seal_bytes(request, &key, self.world.clock.now()).await.unwrap()

@@ -1,5 +1,7 @@
 //! Enclaves that call each other, and clients at the direct door.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use autoclave_attest::chain::{self, Facts, Link, Signer};
 use autoclave_attest::token::{self, KeySet};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Problem, b64};
-use autoclave_cell::{Cell, PeerError, Refusal, Running};
+use autoclave_cell::{Cell, PeerError, Refusal, Running, limits};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -97,6 +99,8 @@ async fn a_chain_is_passed_along_link_by_link() {
     let scene = Scene::new().await;
     let site = scene.world.site("middle");
     let middle = scene.world.run(&site, nothing).await;
+    // The manifest has changed: tokens from before end, and with them the checks.
+    scene.world.clock.advance(token::TOKEN_LIFE_SECONDS);
     let links = link(&scene.front, &middle, ask("one"), &[]).await;
     let peer = middle.cell().peer(name("back"), &url(&scene.back)).unwrap();
     let answer = peer.send(ask("two"), &links).await.unwrap();
@@ -170,10 +174,13 @@ async fn a_peer_that_has_restarted_is_verified_again() {
         ..back_site
     };
     world.list("back", &site.config);
+    // The manifest has changed: the old view of the attestor and the old token are refused.
+    world.clock.advance(limits::ATTESTOR_SECONDS_MIN + 1);
     let running = world.run(&site, back).await;
     assert_eq!(running.addresses().sealed, address);
     assert_eq!(code(&peer.send(ask("two"), &[]).await.unwrap()), "front");
-    assert_eq!(verify(&running, &before, ask("zero")).await, Err("chain.order".to_owned()));
+    let refusal = verify(&running, &before, ask("zero")).await;
+    assert_eq!(refusal, Err("chain.link_refused".to_owned()));
 }
 
 #[tokio::test]

@@ -50,8 +50,8 @@ fn open_ledger(
     let key = ledger_key(state)?;
     let name = Digest::of(key.verifying_key().as_bytes()).hex();
     let origin = format!("autoclave.health/{workload}/{}", &name[..16]);
-    let signer = LogSigner::new(&origin, key)
-        .map_err(|refusal| BootError::setup("ledger.key", refusal))?;
+    let signer =
+        LogSigner::new(&origin, key).map_err(|refusal| BootError::setup("ledger.key", refusal))?;
     let known = state.get(LEDGER_CHECKPOINT);
     let known = known.and_then(|text| String::from_utf8(text.expose().clone()).ok());
     Ok(Ledger::open(Options { folder: folder.join(LEDGER_FOLDER), signer, clock, known })?)

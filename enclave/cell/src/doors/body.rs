@@ -28,7 +28,11 @@ pub(super) fn bounded(body: Body, bytes_max: usize) -> Body {
     Body::from_stream(timed(data, limits::STALL_SECONDS_MAX, limits::BODY_SECONDS_MAX))
 }
 
-fn timed<S>(data: S, stall: Duration, whole: Duration) -> impl Stream<Item = Result<Bytes, BoxError>>
+fn timed<S>(
+    data: S,
+    stall: Duration,
+    whole: Duration,
+) -> impl Stream<Item = Result<Bytes, BoxError>>
 where
     S: Stream<Item = Result<Bytes, BoxError>> + Unpin,
 {
@@ -56,7 +60,7 @@ mod tests {
     #[tokio::test]
     async fn a_silent_body_ends_in_an_error() {
         let silent = stream::pending::<Result<Bytes, BoxError>>();
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let results: Vec<_> = timed(silent, Duration::ZERO, hour).collect().await;
         assert!(matches!(&results[..], [Err(_)]));
         let silent = stream::pending::<Result<Bytes, BoxError>>();

@@ -100,7 +100,7 @@ fn extension(token: &str) -> CustomExtension {
     CustomExtension::from_oid_content(&CMW_OID, utf8_string(&wrapper))
 }
 
-/// DER of a UTF8String (X.690, sections 8.1.3 and 8.23).
+/// DER of a `UTF8String` (X.690, sections 8.1.3 and 8.23).
 fn utf8_string(text: &str) -> Vec<u8> {
     const TAG: u8 = 0x0c;
     let length = text.len().to_be_bytes();

@@ -12,8 +12,7 @@ use super::observe;
 use crate::limits;
 use crate::{Cell, Refusal};
 
-const NOT_READY: Refusal =
-    Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
+const NOT_READY: Refusal = Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
 
 /// A role's routes. A bare `Router` is one behind the attested doors.
 #[derive(Debug, Default)]

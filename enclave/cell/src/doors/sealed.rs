@@ -114,8 +114,8 @@ async fn prefetched(mut body: request::Body) -> Result<Body, OpenRefusal> {
 }
 
 fn seal(responder: Responder, response: Response) -> Response {
-    let clear = response
-        .map(|body| body.into_data_stream().map_err(io::Error::other).into_async_read());
+    let clear =
+        response.map(|body| body.into_data_stream().map_err(io::Error::other).into_async_read());
     let Ok(sealed) = responder.seal(clear) else {
         return Refusal::internal("seal.head_unsendable").into_response();
     };

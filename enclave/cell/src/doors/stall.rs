@@ -32,8 +32,7 @@ impl<I> Stalling<I> {
             return progress;
         }
         let until = Instant::now() + self.patience;
-        let waiting =
-            self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -100,13 +99,13 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_reads_gets_everything() {
         let (near, mut far) = tokio::io::duplex(8);
-        let mut near = Stalling::new(near, Duration::from_secs(3600));
+        let mut near = Stalling::new(near, Duration::from_hours(1));
         let writing = async {
             near.write_all(&[7; 100]).await.unwrap();
             near.shutdown().await.unwrap();
         };
         let mut read = Vec::new();
-        let (_, length) = tokio::join!(writing, far.read_to_end(&mut read));
+        let ((), length) = tokio::join!(writing, far.read_to_end(&mut read));
         assert_eq!(length.unwrap(), 100);
     }
 }

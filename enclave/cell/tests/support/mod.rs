@@ -65,13 +65,10 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let config = config_text("attestor", &folder, None, &release, &platform);
         list(&manifest, "attestor", &config);
-        let launch = Launch {
-            config,
-            platform: Platform::software(platform.clone()),
-            clock: clock.clone(),
-        };
+        let launch =
+            Launch { config, platform: Platform::software(platform.clone()), clock: clock.clone() };
         let (shared, signer) = (manifest.clone(), release.clone());
-        let build = |cell, settings| toy_attestor(cell, settings, shared, signer);
+        let build = |cell, NoSettings {}| async move { toy_attestor(cell, shared, signer) };
         let mut attestor = start("attestor", launch, build).await.unwrap();
         attestor.ready().await.unwrap();
         Self { platform, release, clock, manifest, attestor, _folder: folder }
@@ -208,9 +205,8 @@ struct ToyAttestor {
     release: SigningKey,
 }
 
-async fn toy_attestor(
+fn toy_attestor(
     cell: Arc<Cell>,
-    NoSettings {}: NoSettings,
     manifest: Arc<Mutex<Manifest>>,
     release: SigningKey,
 ) -> Result<Routes, BootError> {
@@ -286,10 +282,10 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn code(&self) -> String {
-        autoclave_base::Problem::parse(&self.body)
-            .map_or_else(|| String::from_utf8_lossy(&self.body).into_owned(), |problem| {
-                problem.code.into_owned()
-            })
+        autoclave_base::Problem::parse(&self.body).map_or_else(
+            || String::from_utf8_lossy(&self.body).into_owned(),
+            |problem| problem.code.into_owned(),
+        )
     }
 }
 
