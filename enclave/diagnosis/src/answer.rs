@@ -64,10 +64,10 @@ impl<T> Computed<T> {
     pub async fn record(
         self,
         cell: &Cell,
-        under: Circumstances<'_>,
+        under: &Circumstances<'_>,
     ) -> Result<Recorded<T>, Refusal> {
         let token = cell.token().await?;
-        let event = self.event(&under, token.digest());
+        let event = self.event(under, token.digest());
         let line =
             cell.ledger().append(event).await.map_err(|error| Refusal::internal(error.code()))?;
         let receipt = self.receipt(cell, under, &token, &line);
@@ -89,7 +89,7 @@ impl<T> Computed<T> {
     fn receipt(
         &self,
         cell: &Cell,
-        under: Circumstances<'_>,
+        under: &Circumstances<'_>,
         token: &VerifiedToken,
         line: &Line,
     ) -> Receipt {

@@ -17,7 +17,7 @@ use crate::model::{self, ModelError, Resident};
 /// First pause after a failure: a broker that is starting is there soon.
 const RETRY_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest pause: a key that is granted at last is used within a minute.
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+const RETRY_PAUSE_MAX: Duration = Duration::from_mins(1);
 /// The code before the first attempt has ended.
 const LOADING: &str = "model.loading";
 
@@ -111,10 +111,10 @@ impl Keeper {
         self.shelf.put(&self.model.name, outcome);
         match code {
             None => {
-                event!(INFO, "model.ready", model = self.model.name, digest = self.model.digest)
+                event!(INFO, "model.ready", model = self.model.name, digest = self.model.digest);
             }
             Some(reason) => {
-                event!(WARN, "model.not_ready", model = self.model.name, reason = reason)
+                event!(WARN, "model.not_ready", model = self.model.name, reason = reason);
             }
         }
         code.is_none()

@@ -66,6 +66,7 @@ const fn level(probability: f32) -> u8 {
 }
 
 /// The model's row or column whose centre is nearest to that of the picture's.
+#[expect(clippy::cast_possible_truncation, reason = "below the model's 256")]
 const fn nearest(at: u32, side: u32) -> usize {
     let centre = (2 * at as u64 + 1) * MODEL_SIDE_PX as u64;
     (centre / (2 * side as u64)) as usize

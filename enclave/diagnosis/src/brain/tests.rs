@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_cmp, clippy::naive_bytecount, reason = "small numbers")]
+
 use image::ImageReader;
 
 use super::*;

@@ -1,3 +1,5 @@
+#![allow(clippy::format_collect, reason = "a short text")]
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../diagnosis.example.toml");

@@ -1,5 +1,5 @@
 //! `POST /v2/models/{model}[/versions/{version}]/infer`: tensors in, tensors out.
-//! For KServe and Triton clients; receipt and ledger proof go into headers, so that the
+//! For `KServe` and Triton clients; receipt and ledger proof go into headers, so that the
 //! body stays what those clients know.
 //! No tensor is read before the chain of its senders has verified.
 

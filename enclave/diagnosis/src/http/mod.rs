@@ -91,7 +91,7 @@ impl Service {
         let (request, chain) = asked;
         let under =
             Circumstances { model, engine: &self.engine, request, chain, policy: self.policy };
-        Ok(computed.record(&self.cell, under).await?.sign(&self.cell))
+        Ok(computed.record(&self.cell, &under).await?.sign(&self.cell))
     }
 }
 

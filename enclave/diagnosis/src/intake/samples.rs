@@ -1,5 +1,7 @@
 //! Images made in the tests, good and hostile.
 
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+
 use std::io::Cursor;
 
 use dicom_core::value::{DataSetSequence, PixelFragmentSequence};
@@ -61,8 +63,16 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// A little-endian TIFF whose first directory says `width`×`height`, 8-bit RGB.
 pub(crate) fn tiff_header(width: u32, height: u32) -> Vec<u8> {
-    let entries: [(u16, u32); 7] =
-        [(256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (278, height)];
+    let entries: [(u16, u32); 8] = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (278, height),
+        (279, 8),
+    ];
     let mut tiff = b"II\x2a\0\x08\0\0\0".to_vec();
     tiff.extend((entries.len() as u16).to_le_bytes());
     for (tag, value) in entries {

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use image::ImageFormat;

@@ -1,5 +1,5 @@
 //! Open Inference Protocol v2 over REST, with the binary tensor extension.
-//! What existing KServe and Triton clients speak to the diagnosis enclave.
+//! What existing `KServe` and Triton clients speak to the diagnosis enclave.
 //! Nothing here runs a model or knows who asks: bytes in, tensors out, and back.
 
 mod flat;
