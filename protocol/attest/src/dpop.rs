@@ -1,4 +1,4 @@
-//! Proof of possession for people, in the shape of DPoP (RFC 9449): their client's key
+//! Proof of possession for people, in the shape of `DPoP` (RFC 9449): their client's key
 //! signs each request. The server that keeps the key's thumbprint with a session verifies
 //! it. The key in the header is proved here, never trusted: trust is the thumbprint's.
 
