@@ -17,12 +17,11 @@ use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore};
 use crate::config::Settings;
 use crate::outside::Outside;
 use crate::permit;
+use crate::places::Places;
 use crate::store::{Store, StoreError};
 
 /// Repetitions of one request wait for each other in one of these; strangers seldom share.
 const LANES: usize = 64;
-/// Large bodies in memory at one time: 4 of 200 MB, and their sealed form in place.
-const BODIES_MAX: usize = 4;
 /// Sign-ins that wait for their turn at one time: a shift changes, about 5 seconds.
 const SIGN_INS_MAX: usize = 64;
 /// Passwords checked at one time: each takes 64 MiB and a core for 100 ms.
@@ -33,7 +32,7 @@ pub struct Clinic {
     pub(crate) store: Store,
     pub(crate) rules: PolicyBook,
     pub(crate) model: ModelName,
-    pub(crate) bodies: Semaphore,
+    pub(crate) places: Places,
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) sign_ins: Semaphore,
     outside: Arc<dyn Outside>,
@@ -53,7 +52,7 @@ impl Clinic {
             store,
             rules: permit::load(&settings.policy.rules)?,
             model: settings.diagnosis.model.clone(),
-            bodies: Semaphore::new(BODIES_MAX),
+            places: Places::new(),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
             sign_ins: Semaphore::new(SIGN_INS_MAX),
             outside,

@@ -13,6 +13,7 @@ mod image;
 mod keys;
 mod outside;
 mod permit;
+mod places;
 mod store;
 
 #[cfg(test)]

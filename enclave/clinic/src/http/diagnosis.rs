@@ -21,6 +21,7 @@ use crate::Clinic;
 use crate::diagnosis::{self, Answer, AnswerRefusal, VerifiedAnswer};
 use crate::outside::PeerAnswer;
 use crate::permit::{Action, Permit};
+use crate::places::SMALL_BYTES_MAX;
 use crate::store::{FiledDiagnosis, NewDiagnosis, StoreError};
 
 const FAILED: Refusal = Refusal::new(
@@ -95,8 +96,13 @@ async fn compute(
     permit: &Permit,
     of: AdmissionIds,
 ) -> Result<FiledDiagnosis, NoDiagnosis> {
-    let memory = clinic.bodies.acquire().await;
-    let _until_done = memory.map_err(|_| Refusal::internal("diagnosis.closed"))?;
+    let _until_done = clinic.places.small().await?;
+    let study = of.imaging_study;
+    let size = clinic.with_store(move |store| store.image_bytes(study)).await?;
+    let _if_large = match size {
+        size if size > SMALL_BYTES_MAX => Some(clinic.places.large().await?),
+        _ => None,
+    };
     let (request, image) = request(clinic, of).await?;
     let answer = clinic.outside().diagnose(request).await?;
     let answer = believed(&answer)?;

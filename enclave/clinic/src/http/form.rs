@@ -10,6 +10,8 @@ use futures::StreamExt as _;
 use http::{StatusCode, header};
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 
+use crate::places::{Place, Places, SMALL_BYTES_MAX};
+
 /// Largest image, as the issue promises.
 pub(super) const IMAGE_BYTES_MAX: u64 = 200_000_000;
 /// Bytes of boundaries and part heads around both parts.
@@ -37,22 +39,33 @@ pub(super) struct Form {
 impl Form {
     /// Reads the whole body, to its very end: what follows the form may tell that the body
     /// was cut or altered.
-    pub(super) async fn read(request: Request) -> Result<Self, Refusal> {
+    ///
+    /// A large image takes a large place, to be kept as long as the form.
+    pub(super) async fn read(
+        request: Request,
+        places: &Places,
+    ) -> Result<(Self, Option<Place<'_>>), Refusal> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).ok_or(NOT_A_FORM)?;
         let boundary = multer::parse_boundary(content_type).map_err(|_| NOT_A_FORM)?;
         let mut body = request.into_body().into_data_stream();
-        let form = parts(Multipart::with_constraints(&mut body, boundary, constraints())).await?;
+        let mut place = None;
+        let parts = Multipart::with_constraints(&mut body, boundary, constraints());
+        let form = read_parts(parts, places, &mut place).await?;
         let mut left = FRAME_BYTES_MAX;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|_| TRUNCATED)?;
             left = left.checked_sub(chunk.len() as u64).ok_or(TOO_LARGE)?;
         }
-        Ok(form)
+        Ok((form, place))
     }
 }
 
-async fn parts(mut parts: Multipart<'_>) -> Result<Form, Refusal> {
+async fn read_parts<'a>(
+    mut parts: Multipart<'_>,
+    places: &'a Places,
+    place: &mut Option<Place<'a>>,
+) -> Result<Form, Refusal> {
     let (mut patient, mut image, mut image_type) = (None, None, None);
     while let Some(part) = parts.next_field().await.map_err(|error| refusal(&error))? {
         let slot = match part.name() {
@@ -63,7 +76,7 @@ async fn parts(mut parts: Multipart<'_>) -> Result<Form, Refusal> {
             }
             _ => return Err(NOT_A_FORM),
         };
-        if slot.replace(bytes(part).await?).is_some() {
+        if slot.replace(bytes(part, places, place).await?).is_some() {
             return Err(NOT_A_FORM);
         }
     }
@@ -81,9 +94,16 @@ fn constraints() -> Constraints {
     Constraints::new().size_limit(limits)
 }
 
-async fn bytes(mut part: Field<'_>) -> Result<Phi<Vec<u8>>, Refusal> {
+async fn bytes<'a>(
+    mut part: Field<'_>,
+    places: &'a Places,
+    place: &mut Option<Place<'a>>,
+) -> Result<Phi<Vec<u8>>, Refusal> {
     let mut bytes = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|error| refusal(&error))? {
+        if bytes.len() + chunk.len() > SMALL_BYTES_MAX && place.is_none() {
+            *place = Some(places.large().await?);
+        }
         bytes.extend_from_slice(&chunk);
     }
     Ok(Phi::new(bytes))

@@ -61,9 +61,9 @@ pub(super) async fn intake(
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let clerk = caller.actor.staff()?;
     let allowed = clinic.allow(caller.actor, Action::Admit, purpose).await?;
-    let memory = clinic.bodies.acquire().await;
-    let _until_done = memory.map_err(|_| Refusal::internal("intake.closed"))?;
-    let checked = check(&clinic, Form::read(request).await?).await?;
+    let _until_done = clinic.places.small().await?;
+    let (form, _if_large) = Form::read(request, &clinic.places).await?;
+    let checked = check(&clinic, form).await?;
     // Repetitions of one request wait for each other: the second finds the first's ids.
     let _alone = clinic.lane(&key).await;
     let key = IntakeKey { clerk, key, request: checked.request };

@@ -66,6 +66,15 @@ impl Store {
         Ok(Some(StoredImage { content_type, bytes }))
     }
 
+    /// How many bytes a study's image has, sealed.
+    pub(crate) fn image_bytes(&self, study: ImagingStudyId) -> Result<usize, StoreError> {
+        self.read(|connection| {
+            let size = "SELECT length(body) FROM image WHERE study = ?1";
+            let size: i64 = connection.query_row(size, [study.to_string()], |row| row.get(0))?;
+            usize::try_from(size).map_err(|_| StoreError::Malformed)
+        })
+    }
+
     /// Unwraps a patient's key; `None` where the patient is unknown or was erased.
     pub(super) fn patient_key(
         &self,

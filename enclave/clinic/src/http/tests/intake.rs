@@ -170,3 +170,18 @@ async fn a_body_that_breaks_off_leaves_no_effect() {
     assert_eq!(reply.code(), "intake.truncated");
     assert_eq!(patients(&hospital, &clerk).await, 0);
 }
+
+#[tokio::test]
+async fn a_large_image_is_taken_in_and_read_back_whole() {
+    let hospital = Hospital::new();
+    let clerk = hospital.at_work("ada", "clerk").await;
+    let clinician = hospital.at_work("eve", "clinician").await;
+    let large = [png(), vec![7; crate::places::SMALL_BYTES_MAX]].concat();
+    let reply = hospital.intake(&clerk, "one", ADA, &large).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.code());
+    let study = reply.json()["imaging_study"].as_str().unwrap().to_owned();
+    let image = hospital.get(&clinician, &format!("/imaging-studies/{study}/image")).await;
+    assert!(image.body == large);
+    let path = format!("/imaging-studies/{study}/diagnosis");
+    assert_eq!(hospital.post(&clerk, &path).await.status, StatusCode::OK);
+}
