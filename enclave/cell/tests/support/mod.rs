@@ -68,7 +68,9 @@ impl World {
         let launch =
             Launch { config, platform: Platform::software(platform.clone()), clock: clock.clone() };
         let (shared, signer) = (manifest.clone(), release.clone());
-        let build = |cell, NoSettings {}| async move { toy_attestor(cell, shared, signer) };
+        let build = |cell, NoSettings {}| async move {
+            Ok::<_, BootError>(toy_attestor(cell, shared, signer))
+        };
         let mut attestor = start("attestor", launch, build).await.unwrap();
         attestor.ready().await.unwrap();
         Self { platform, release, clock, manifest, attestor, _folder: folder }
@@ -205,11 +207,7 @@ struct ToyAttestor {
     release: SigningKey,
 }
 
-fn toy_attestor(
-    cell: Arc<Cell>,
-    manifest: Arc<Mutex<Manifest>>,
-    release: SigningKey,
-) -> Result<Routes, BootError> {
+fn toy_attestor(cell: Arc<Cell>, manifest: Arc<Mutex<Manifest>>, release: SigningKey) -> Routes {
     let key = SigningKey::generate_from_rng(&mut cell.rng());
     let keys = KeySet::new(vec![Jwk::signing(key.verifying_key())]).unwrap();
     cell.set_jwks_digest(keys.digest());
@@ -221,7 +219,7 @@ fn toy_attestor(
         .route("/attest/manifest", get(manifest_text))
         .route("/.well-known/jwks.json", get(jwks))
         .with_state(toy);
-    Ok(Routes::plain(router))
+    Routes::plain(router)
 }
 
 async fn nonce(State(toy): State<Arc<ToyAttestor>>) -> Json<NonceAnswer> {
