@@ -16,11 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use autoclave_attest::receipt::{self, VerifiedReceipt};
-use autoclave_attest::token::{PASSPORT_AUDIENCE, VerifiedToken, verify};
+use autoclave_attest::token::{PASSPORT_AUDIENCE, TOKEN_LIFE_SECONDS, VerifiedToken, verify};
 use autoclave_base::ids::{KeyName, WorkloadName};
 use autoclave_base::{Digest, Problem, Secret, b64, jcs};
 use autoclave_cell::release::{INFO, REFUSED, ReleasedKey, binding};
-use autoclave_cell::{Cell, Entropy, Refusal, Running, limits, measure, start, telemetry};
+use autoclave_cell::{Cell, Entropy, Refusal, Running, measure, start, telemetry};
 use autoclave_ledger::{Event, LedgerProof, LogKey};
 use autoclave_seal::{file, request, wrap};
 use axum::body::Bytes;
@@ -106,8 +106,8 @@ impl Scene {
         let url = format!("http://{}", broker.addresses().sealed);
         site.config = configured(&site, &url, &file, digest);
         list(&world, &site);
-        // Whoever runs already looks at the manifest again after so long.
-        world.clock.advance(limits::ATTESTOR_SECONDS_MAX + 1);
+        // Tokens of before, and what was verified under the manifest of before, are gone.
+        world.clock.advance(TOKEN_LIFE_SECONDS + 1);
         let sealed =
             file::seal_bytes(&mut Entropy, &Secret::new(KEY), "model:test", MODEL).unwrap();
         std::fs::write(&file, sealed).unwrap();
