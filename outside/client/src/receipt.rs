@@ -7,7 +7,6 @@ use autoclave_attest::receipt::{
     OfflineTrust, Receipt, ReceiptBundle, ReceiptRefusal, VerifiedReceipt, verify_offline,
 };
 use autoclave_attest::token::PASSPORT_AUDIENCE;
-use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
 use autoclave_ledger::{Entry, Event, KeyRefusal, LedgerProof, LogKey, ProofRefusal};
 
@@ -129,7 +128,5 @@ fn about(receipt: &Receipt, proof: &LedgerProof, entry: &Entry) -> Result<(), Re
     if place && same { Ok(()) } else { Err(ReceiptError::Line) }
 }
 
-/// The digest that a receipt names for an image sent to a diagnosis route.
-pub fn digest_of_image(image: &[u8]) -> Digest {
-    Digest::of(image)
-}
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoclave_base::UnixTime;
 use autoclave_base::ids::WorkloadName;
 use autoclave_client::clock::now;
 use autoclave_client::{Client, ClientError, Credentials, Options, Session, trust};
@@ -54,22 +55,29 @@ fn settings(connection: &Connection) -> Outcome<ClientSettings> {
 }
 
 /// Signs in at the clinic. A one-time code opens one session only: where it was used up, the
-/// next one is waited for, once.
+/// next one will do, since clocks may differ by one step; and after that the one to come.
 pub(crate) async fn sign_in(client: &Arc<Client>, account: &Account) -> Outcome<Session> {
-    match try_sign_in(client, account).await {
-        Err(ClientError::Refused { problem, .. }) if problem.status == UNAUTHORIZED => {
-            let left = TOTP_STEP_SECONDS - now().seconds() % TOTP_STEP_SECONDS;
-            terminal::note(format_args!("  waiting {left} s for the next one-time code"));
-            tokio::time::sleep(Duration::from_secs(left)).await;
-            try_sign_in(client, account).await.map_err(failure)
+    let begun = now();
+    for at in [begun, begun.plus(TOTP_STEP_SECONDS)] {
+        match try_sign_in(client, account, at).await {
+            Err(ClientError::Refused { problem, .. }) if problem.status == UNAUTHORIZED => (),
+            outcome => return outcome.map_err(failure),
         }
-        outcome => outcome.map_err(failure),
     }
+    let left = TOTP_STEP_SECONDS - now().seconds() % TOTP_STEP_SECONDS;
+    terminal::note(format_args!("  waiting {left} s for the next one-time code"));
+    tokio::time::sleep(Duration::from_secs(left)).await;
+    let at = now().plus(TOTP_STEP_SECONDS);
+    try_sign_in(client, account, at).await.map_err(failure)
 }
 
-async fn try_sign_in(client: &Arc<Client>, account: &Account) -> Result<Session, ClientError> {
+async fn try_sign_in(
+    client: &Arc<Client>,
+    account: &Account,
+    at: UnixTime,
+) -> Result<Session, ClientError> {
     let clinic = WorkloadName::parse(CLINIC).map_err(|_| ClientError::PartyName)?;
-    let code = account.code(now()).map_err(|_| ClientError::Request("one-time secret"))?;
+    let code = account.code(at).map_err(|_| ClientError::Request("one-time secret"))?;
     let credentials =
         Credentials { user: &account.user, password: &account.password, totp: &code };
     client.sign_in(clinic, &credentials).await

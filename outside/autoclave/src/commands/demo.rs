@@ -82,16 +82,23 @@ fn greet(running: &Running, command: &Demo) -> Outcome {
     }
     out("");
     out("In another terminal, in this folder:");
-    let client = client_option(&command.dir);
+    let (program, client) = (program(), client_option(&command.dir));
     match sample(&command.phantoms) {
-        Some(image) => out(format_args!("  autoclave diagnose {} --out .{client}", image.display())),
-        None => out(format_args!("  autoclave diagnose IMAGE.png --out .{client}")),
+        Some(image) => out(format_args!("  {program} diagnose {} --out .{client}", image.display())),
+        None => out(format_args!("  {program} diagnose IMAGE.png --out .{client}")),
     }
-    out(format_args!("  autoclave token show clinic{client}"));
-    out("  autoclave doctor");
+    out(format_args!("  {program} token show clinic{client}"));
+    out(format_args!("  {program} doctor"));
     out("");
     out("Ctrl-C stops everything; the next start finds the patients still there.");
     Ok(())
+}
+
+/// What has to be typed to run this program again: its name, or its path from here.
+fn program() -> String {
+    let typed = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "autoclave".into()));
+    let here = std::env::current_dir().unwrap_or_default();
+    typed.strip_prefix(&here).unwrap_or(&typed).display().to_string()
 }
 
 /// What has to be typed besides when the folder is not the usual one.

@@ -7,6 +7,7 @@ pub mod configs;
 pub mod keys;
 pub mod layout;
 pub mod manifest;
+pub mod model_state;
 pub mod party;
 pub mod ports;
 mod process;
@@ -108,7 +109,9 @@ impl Deployment {
         let taken = self.ports.taken();
         if !taken.is_empty() {
             let what = format!("somebody else listens on {taken:?}");
-            return Err(Failure::new("ports.taken", what).advise("Choose others: --port-base N"));
+            let advice = "Choose others with --port-base N; `autoclave doctor` tells whether an \
+                          earlier demo was left over.";
+            return Err(Failure::new("ports.taken", what).advise(advice));
         }
         let mut processes = Vec::new();
         match self.start_all(&mut processes).await {
@@ -137,6 +140,10 @@ impl Deployment {
         let client = client.ok_or_else(|| Failure::new("deploy.no_edge", "no edge was started"))?;
         let step = Step::begin("staff accounts");
         seed::staff(&client, &self.keys.administrator, &self.accounts).await?;
+        step.done();
+        let step = Step::begin("model loaded");
+        let loaded = model_state::wait(&client).await;
+        loaded.map_err(|failure| failure.advise(process::tail(&self.layout, Party::Diagnosis)))?;
         step.done();
         Ok(client)
     }

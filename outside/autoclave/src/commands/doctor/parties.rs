@@ -6,9 +6,14 @@ use std::path::Path;
 
 use autoclave_base::Problem;
 use autoclave_client::http::Http;
+use autoclave_client::{Client, Options, trust};
 
 use super::{Finding, State};
+use crate::Failure;
+use crate::deploy::configs::MODEL;
+use crate::deploy::model_state::trouble;
 use crate::deploy::running::{RunningParty, RunningState};
+use crate::deploy::seed::failure;
 use crate::files;
 
 /// Looks at the demo under `dir`.
@@ -30,7 +35,28 @@ pub(super) async fn look(dir: &Path) -> Vec<Finding> {
     for party in &state.parties {
         findings.push(ask(party, dir).await);
     }
+    findings.push(model(&state.address, dir).await);
     findings
+}
+
+/// Whether the model is loaded, asked as a client: through the edge, verified and sealed.
+async fn model(address: &str, dir: &Path) -> Finding {
+    let name = format!("model {MODEL}");
+    let asked = async {
+        let trust = trust::read(&dir.join("client/trust.json"));
+        let trust = trust.map_err(|error| Failure::new(error.code(), error))?;
+        let options = Options { address: address.to_owned(), trust };
+        trouble(&Client::connect(options).await.map_err(failure)?).await
+    };
+    let finding = match asked.await {
+        Ok(None) => return Finding::new(name, State::Good, "loaded, asked through the edge"),
+        Ok(Some(told)) => {
+            Finding::new(name, State::Bad, format!("{} [{}]", told.error, told.code))
+        }
+        Err(failure) => Finding::new(name, State::Bad, failure.to_string()),
+    };
+    let log = dir.join("logs/diagnosis.log");
+    finding.advise(format!("The reason stands in {}", log.display()))
 }
 
 /// What to do after a demo was killed: its parties may have survived it.
