@@ -114,8 +114,8 @@ impl Scene {
         let mut diagnosis =
             start("diagnosis", world.launch(&site), autoclave_diagnosis::build).await.unwrap();
         diagnosis.ready().await.unwrap();
-        let _sites = [place, clinic_place, site];
-        Self { world, clinic, diagnosis, _broker: broker, stranger, _sites }
+        let sites = [place, clinic_place, site];
+        Self { world, clinic, diagnosis, _broker: broker, stranger, _sites: sites }
     }
 
     /// Sends with the chain of one enclave.

@@ -1,4 +1,10 @@
-#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_cmp, clippy::naive_bytecount, reason = "small numbers")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    clippy::naive_bytecount,
+    reason = "small numbers"
+)]
 
 use image::ImageReader;
 
