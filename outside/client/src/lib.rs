@@ -60,4 +60,5 @@ pub mod trust;
 pub use client::{Answer, Client, Options};
 pub use clinic::{Admission, Diagnosis, DiagnosisError, Image, Patient, idempotency_key};
 pub use error::ClientError;
+pub use hyper::body::Bytes;
 pub use staff::{Ask, Credentials, Prover, Session};

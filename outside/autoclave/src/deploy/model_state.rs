@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use autoclave_base::ids::WorkloadName;
-use autoclave_client::Client;
+use autoclave_client::{Bytes, Client};
 use http::Request;
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -20,7 +20,7 @@ const QUESTIONS_MAX: u32 = 40;
 /// Pause between two of them.
 const PAUSE_MS: u64 = 250;
 
-/// Why a model is not loaded, in the form of KServe's protocol with a code beside it.
+/// Why a model is not loaded, in the form of the `KServe` protocol with a code beside it.
 #[derive(Deserialize)]
 pub struct Trouble {
     /// In words.
@@ -39,7 +39,7 @@ impl Trouble {
 pub async fn trouble(client: &Client) -> Outcome<Option<Trouble>> {
     let name = WorkloadName::parse(Party::Diagnosis.name());
     let name = name.map_err(|error| Failure::new("deploy.party_name", error))?;
-    let request = Request::get(format!("/v2/models/{MODEL}/ready")).body(Default::default());
+    let request = Request::get(format!("/v2/models/{MODEL}/ready")).body(Bytes::new());
     let request = request.map_err(|error| Failure::new("deploy.request", error))?;
     let response = client.send(&name, request).await.map_err(failure)?.response;
     if response.status().is_success() {
