@@ -317,7 +317,7 @@ def flipped(sealed, at):
 
 
 def cases(clinic, image, media):
-    """Name, what must come of it, and a function that makes the sealed request and what is
+    """Name, what may come of it, and a function that makes the sealed request and what is
     posted of it. It is called again where an answer was lost, so each call seals anew."""
     def case(name, wanted, change=lambda posted: posted, **options):
         def make():
@@ -327,10 +327,12 @@ def cases(clinic, image, media):
         return name, wanted, make
 
     once, early = clinic.seal(*intake(image, media)), sealing.HEADER_BYTES + sealing.ENC_BYTES + 20
-    unknown, window = (False, 422, "seal.key_unknown"), (True, 400, "seal.date_window")
-    broken, truncated = (True, 400, "seal.broken"), (True, 400, "seal.truncated")
-    yield "once", (True, 201, None), lambda: (once, once.bytes)
-    yield "twice", (True, 409, "seal.replayed"), lambda: (once, once.bytes)
+    unknown, window = {(False, 422, "seal.key_unknown")}, {(True, 400, "seal.date_window")}
+    # Far into a long body it is the route that sees its end missing.
+    route = {(True, 400, "intake.truncated")}
+    broken, truncated = {(True, 400, "seal.broken")} | route, {(True, 400, "seal.truncated")} | route
+    yield "once", {(True, 201, None)}, lambda: (once, once.bytes)
+    yield "twice", {(True, 409, "seal.replayed")}, lambda: (once, once.bytes)
     yield case("slow clock", window, seconds=-TEN_MINUTES_S)
     yield case("fast clock", window, seconds=TEN_MINUTES_S)
     yield case("key id", unknown, key_id=clinic.key_id ^ 0x80)
@@ -338,7 +340,7 @@ def cases(clinic, image, media):
     yield case("a bit late", broken, lambda posted: flipped(posted, len(posted) - 1))
     yield case("cut by one", broken, lambda posted: posted[:-1])
     yield case("cut in half", truncated, lambda posted: posted[: len(posted) // 2])
-    yield case("cut at once", (False, 400, "seal.truncated"), lambda posted: posted[:early])
+    yield case("cut at once", {(False, 400, "seal.truncated")}, lambda posted: posted[:early])
 
 
 def posted(clinic, make):
@@ -369,8 +371,8 @@ def attack(clinic, image, media):
     before, tried = clinic.patients(), 0
     for name, wanted, make in cases(clinic, image, media):
         found = outcome(*posted(clinic, make))
-        need(found == wanted, f"{name}: {found}")
-        tried += wanted[2] is not None
+        need(found in wanted, f"{name}: {found}")
+        tried += found[2] is not None
     need(len(clinic.patients() - before) == 1, "other than one intake took effect")
     return tried
 
@@ -386,7 +388,7 @@ def attack_session(clinic):
 
 def write(out, stem, answer, attestor):
     """The mask, and the receipt as `autoclave receipt verify` takes it."""
-    mask = base64.urlsafe_b64decode(answer["result"]["mask"]["data"])
+    mask = unb64url(answer["result"]["mask"]["data"])
     need(mask.startswith(b"\x89PNG\r\n\x1a\n"), "mask")
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{stem}_mask.png").write_bytes(mask)
