@@ -62,11 +62,13 @@ class CompactUNet(nn.Module):
 
 
 class Exported(nn.Module):
-    """What is committed as ONNX: probabilities instead of logits."""
+    """What is committed as ONNX: the mean probability of a slice and its mirror image."""
 
     def __init__(self, net):
         super().__init__()
         self.net = net
 
     def forward(self, image):
-        return torch.sigmoid(self.net(image))
+        seen = torch.sigmoid(self.net(image))
+        mirrored = torch.sigmoid(self.net(torch.flip(image, (3,))))
+        return (seen + torch.flip(mirrored, (3,))) / 2
