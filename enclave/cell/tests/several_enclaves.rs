@@ -23,7 +23,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use support::{Site, World, parse};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 fn name(text: &str) -> WorkloadName {
     WorkloadName::parse(text).unwrap()
@@ -263,9 +264,10 @@ async fn the_direct_door_shows_its_token_and_leads_to_the_same_router() {
     let expected = attestor.expectation_of(&name("back"), token::PASSPORT_AUDIENCE);
     let keys: &KeySet = attestor.keys();
     let verified = token::verify(&shown, keys, &expected, scene.world.clock.now()).unwrap();
-    let (_, certificate) = X509Certificate::from_der(&certificate).unwrap();
+    let certificate = Certificate::from_der(&certificate).unwrap();
     let point = verified.signing_key().verifying_key().unwrap().to_sec1_point(false);
-    assert_eq!(&*certificate.public_key().subject_public_key.data, point.as_bytes());
+    let shown_key = certificate.tbs_certificate().subject_public_key_info();
+    assert_eq!(shown_key.subject_public_key.raw_bytes(), point.as_bytes());
 
     let links = link(&scene.front, &scene.back, ask("one"), &[]).await;
     let head = format!(
@@ -283,14 +285,13 @@ async fn the_direct_door_shows_its_token_and_leads_to_the_same_router() {
 
 /// The token in the certificate's conceptual message wrapper.
 fn token_of(certificate: &[u8]) -> String {
-    let (_, certificate) = X509Certificate::from_der(certificate).unwrap();
-    let extension = certificate
-        .extensions()
-        .iter()
-        .find(|extension| extension.oid.to_id_string() == "1.3.6.1.5.5.7.1.35")
-        .unwrap();
-    let start = extension.value.iter().position(|byte| *byte == b'[').unwrap();
-    let wrapper: Vec<String> = serde_json::from_slice(&extension.value[start..]).unwrap();
+    let certificate = Certificate::from_der(certificate).unwrap();
+    let mut extensions = certificate.tbs_certificate().extensions().unwrap().iter();
+    let is_wrapper = |id: &str| id == "1.3.6.1.5.5.7.1.35";
+    let extension = extensions.find(|one| is_wrapper(&one.extn_id.to_string())).unwrap();
+    let value = extension.extn_value.as_bytes();
+    let start = value.iter().position(|byte| *byte == b'[').unwrap();
+    let wrapper: Vec<String> = serde_json::from_slice(&value[start..]).unwrap();
     assert_eq!(wrapper[0], "application/eat+jwt");
     String::from_utf8(b64::decode(&wrapper[1]).unwrap()).unwrap()
 }

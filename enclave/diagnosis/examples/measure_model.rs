@@ -51,7 +51,13 @@ fn main() -> Any<()> {
     let engine = Runtime::start(&EngineConfig::Rten { threads })?.load(&model)?;
     let mut patients: BTreeMap<String, Overlap> = BTreeMap::new();
     for (patient, slice) in slices(&folder)? {
-        measure(engine.as_ref(), &folder, &patient, slice, patients.entry(patient.clone()).or_default())?;
+        measure(
+            engine.as_ref(),
+            &folder,
+            &patient,
+            slice,
+            patients.entry(patient.clone()).or_default(),
+        )?;
     }
     report(&patients)
 }
@@ -67,7 +73,13 @@ fn slices(folder: &Path) -> Any<Vec<(String, u32)>> {
     .collect()
 }
 
-fn measure(engine: &dyn Engine, folder: &Path, patient: &str, slice: u32, sums: &mut Overlap) -> Any<()> {
+fn measure(
+    engine: &dyn Engine,
+    folder: &Path,
+    patient: &str,
+    slice: u32,
+    sums: &mut Overlap,
+) -> Any<()> {
     let place = folder.join("val").join(patient);
     let picture = Picture::decode("image/png", &png_of(&place.join(format!("{slice:02}.jpg")))?)?;
     let tensor = brain::tensor(&picture, "image")?;
@@ -87,7 +99,8 @@ fn png_of(jpeg: &Path) -> Any<Vec<u8>> {
     let mut decoder = zune_jpeg::JpegDecoder::new(Cursor::new(fs::read(jpeg)?));
     let rgb = decoder.decode()?;
     let info = decoder.info().ok_or("no header")?;
-    let picture = RgbImage::from_raw(info.width.into(), info.height.into(), rgb).ok_or("not RGB")?;
+    let picture =
+        RgbImage::from_raw(info.width.into(), info.height.into(), rgb).ok_or("not RGB")?;
     let mut png = Cursor::new(Vec::new());
     DynamicImage::ImageRgb8(picture).write_to(&mut png, ImageFormat::Png)?;
     Ok(png.into_inner())

@@ -286,8 +286,9 @@ async fn callers_without_an_accepted_chain_are_refused_before_anything_else() {
 #[tokio::test]
 async fn tensors_go_in_and_out_in_binary_with_receipt_in_headers() {
     let scene = Scene::new().await;
-    let values: Vec<u8> =
-        (0..3 * 65536_u32).flat_map(|i| (f32::from((i % 511) as u16) / 255.0 - 1.0).to_le_bytes()).collect();
+    let values: Vec<u8> = (0..3 * 65536_u32)
+        .flat_map(|i| (f32::from((i % 511) as u16) / 255.0 - 1.0).to_le_bytes())
+        .collect();
     let header = json!({
         "id": "r-1", "parameters": {"binary_data_output": true},
         "inputs": [{"name": "image", "shape": [1, 3, 256, 256], "datatype": "FP32",

@@ -79,8 +79,10 @@ impl<B> Watched<B> {
         let deadline = Instant::now() + self.stall;
         self.alarm.as_mut().reset(deadline);
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-        self.bytes_left =
-            self.bytes_left.checked_sub(bytes).ok_or_else(|| self.tally.end(BodyEnded::TooLarge))?;
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(bytes)
+            .ok_or_else(|| self.tally.end(BodyEnded::TooLarge))?;
         self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(frame)
     }

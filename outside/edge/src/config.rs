@@ -170,7 +170,8 @@ impl fmt::Display for PartyName {
 impl<'de> Deserialize<'de> for PartyName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a party name is [a-z0-9-]{1,32}"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("a party name is [a-z0-9-]{1,32}"))
     }
 }
 
@@ -197,7 +198,8 @@ impl Upstream {
 impl<'de> Deserialize<'de> for Upstream {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("an upstream is http://host:port"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("an upstream is http://host:port"))
     }
 }
 

@@ -86,7 +86,8 @@ fn post(path: &str, headers: &str, body: &str) -> String {
 async fn a_sealed_request_passes_with_the_allowed_headers_only() {
     let running = edge(echo().await, "").await;
     let headers = "content-type: message/ohttp-chunked-req\r\ncookie: s=1\r\nx-patient: Ada\r\n";
-    let answer = ask(running.address, &post("/parties/clinic/sealed?name=Ada", headers, "xyz")).await;
+    let answer =
+        ask(running.address, &post("/parties/clinic/sealed?name=Ada", headers, "xyz")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("post /sealed http/1.1"), "{answer}");
     assert!(answer.contains("content-type: message/ohttp-chunked-req"));
@@ -114,7 +115,8 @@ async fn refusals_have_stable_codes() {
 #[tokio::test]
 async fn a_declared_body_that_is_too_large_is_refused_before_it_comes() {
     let running = edge(echo().await, "").await;
-    let request = "POST /parties/clinic/attest HTTP/1.1\r\nhost: e\r\ncontent-length: 65537\r\n\r\n";
+    let request =
+        "POST /parties/clinic/attest HTTP/1.1\r\nhost: e\r\ncontent-length: 65537\r\n\r\n";
     let answer = ask(running.address, request).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(answer.contains("edge.body_too_large"), "{answer}");
@@ -124,7 +126,8 @@ async fn a_declared_body_that_is_too_large_is_refused_before_it_comes() {
 async fn a_chunked_body_that_grows_too_large_is_refused() {
     let running = edge(echo().await, "").await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let head = "POST /parties/clinic/attest HTTP/1.1\r\nhost: e\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "POST /parties/clinic/attest HTTP/1.1\r\nhost: e\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("4000\r\n{}\r\n", "a".repeat(0x4000));
     for _ in 0..5 {
@@ -187,7 +190,8 @@ async fn the_page_names_the_parties_under_a_strict_policy() {
     assert!(page.contains("<strong>clinic</strong>"), "{page}");
     assert!(page.contains("content-security-policy: default-src 'none'"));
     assert!(!page.contains("<script") && !page.contains("style=") && !page.contains("{{"));
-    let style = ask(running.address, "GET /style.css HTTP/1.1\r\nhost: e\r\nconnection: close\r\n\r\n");
+    let style =
+        ask(running.address, "GET /style.css HTTP/1.1\r\nhost: e\r\nconnection: close\r\n\r\n");
     assert!(style.await.contains("text/css"));
 }
 

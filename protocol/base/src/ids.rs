@@ -164,7 +164,9 @@ mod tests {
             assert_eq!(KeyName::parse(good).unwrap().as_str(), good);
         }
         let long = "a".repeat(64);
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "A", "a b", "ä", "a/.b", long.as_str()] {
+        for bad in
+            ["", "/a", "a/", "a//b", "../a", "a/../b", "A", "a b", "ä", "a/.b", long.as_str()]
+        {
             assert!(KeyName::parse(bad).is_err(), "{bad:?}");
         }
     }

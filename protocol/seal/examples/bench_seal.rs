@@ -14,15 +14,19 @@ use futures::executor::block_on;
 
 const ROUNDS: usize = 15;
 const CHUNK_BYTES: usize = 16 * 1024;
-const SIZES: [(&str, usize); 4] =
-    [("1 KiB", 1 << 10), ("77 KB PNG", 77_000), ("768 KiB tensor", 768 << 10), ("20 MB", 20_000_000)];
+const SIZES: [(&str, usize); 4] = [
+    ("1 KiB", 1 << 10),
+    ("77 KB PNG", 77_000),
+    ("768 KiB tensor", 768 << 10),
+    ("20 MB", 20_000_000),
+];
 
 type Any<T> = Result<T, Box<dyn Error>>;
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark is a shell")]
 fn main() -> Any<()> {
     let keys = SealingKeys::generate(&mut rand::rng());
     let public = PublicSealingKey::best(&keys.public()).ok_or("no key")?.clone();
-    #[expect(clippy::disallowed_methods, reason = "a benchmark is a shell")]
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
     let now = UnixTime::from_seconds(seconds);
     say("body, both ways   sealed ms   bare cipher ms   ratio   extra ms");
@@ -34,21 +38,30 @@ fn main() -> Any<()> {
             bare.push(timed(|| cipher(&body))?);
         }
         let (sealed, bare) = (median(sealed), median(bare));
-        say(&format!("{name:<15} {sealed:>11.3} {bare:>16.3} {:>7.2} {:>10.3}", sealed / bare, sealed - bare));
+        say(&format!(
+            "{name:<15} {sealed:>11.3} {bare:>16.3} {:>7.2} {:>10.3}",
+            sealed / bare,
+            sealed - bare
+        ));
     }
     Ok(())
 }
 
 /// A request with `body` to an enclave, which answers with the same bytes.
-async fn round_trip(keys: &SealingKeys, to: &PublicSealingKey, now: UnixTime, body: &[u8]) -> Any<()> {
+async fn round_trip(
+    keys: &SealingKeys,
+    to: &PublicSealingKey,
+    now: UnixTime,
+    body: &[u8],
+) -> Any<()> {
     let asked = http::Request::post("/echo").body(body.to_vec())?;
     let (sealed, opener) = request::seal_bytes(asked, to, now).await?;
     let opened = request::open(keys, futures::io::Cursor::new(sealed)).await?;
     let (inner, responder) = opened.into_parts();
     let content = inner.into_body().read_all(body.len()).await?;
     let answer = responder.seal_bytes(http::Response::new(content)).await?;
-    let opened = opener.open_bytes(answer, body.len()).await?;
-    if opened.body() == body { Ok(()) } else { Err("the answer differs".into()) }
+    let answered = opener.open_bytes(answer, body.len()).await?;
+    if answered.body() == body { Ok(()) } else { Err("the answer differs".into()) }
 }
 
 /// The same bytes through the bare cipher, there and back.

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use tower::ServiceExt as _;
 
 use super::observe;
@@ -13,6 +14,13 @@ use crate::limits;
 use crate::{Cell, Refusal};
 
 const NOT_READY: Refusal = Refusal::unavailable("cell.not_ready", "The enclave is still starting.");
+
+const NO_ROUTE: Refusal = Refusal::not_found("request.no_route", "The enclave has no such route.");
+const NO_METHOD: Refusal = Refusal::new(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "request.no_method",
+    "The route does not take this method.",
+);
 
 /// A role's routes. A bare `Router` is one behind the attested doors.
 #[derive(Debug, Default)]
@@ -62,6 +70,8 @@ impl RoleRoutes {
     pub(crate) fn open(&self, routes: Routes, cell: &Arc<Cell>) {
         let finish = |router: Router| {
             let json = DefaultBodyLimit::max(limits::JSON_BYTES_MAX);
+            let router = router.fallback(|| async { NO_ROUTE });
+            let router = router.method_not_allowed_fallback(|| async { NO_METHOD });
             router.layer(json).layer(from_fn_with_state(cell.clone(), observe::observe))
         };
         let direct = finish(routes.attested.clone().merge(routes.plain.clone()));

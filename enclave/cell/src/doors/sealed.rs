@@ -30,32 +30,27 @@ const MEDIA_TYPE: Refusal = Refusal::new(
 
 /// `POST /sealed`.
 pub(super) async fn door(State(doors): State<Arc<Doors>>, request: Request) -> Response {
-    match open(&doors.cell, request).await {
-        Ok(opened) => answer(&doors, opened).await,
-        Err(refusal) => refusal.into_response(),
+    let media_type = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_sealed = media_type == Some(REQUEST_MEDIA_TYPE.as_bytes());
+    let sealed = request.into_body().into_data_stream().map_err(io::Error::other);
+    let sealed = Shared::new(sealed.into_async_read());
+    let opened = if is_sealed { open(&doors.cell, sealed.clone()).await } else { Err(MEDIA_TYPE) };
+    match opened {
+        Ok(opened) => answer(&doors, opened, sealed).await,
+        Err(refusal) => {
+            sealed.discard().await;
+            refusal.into_response()
+        }
     }
 }
 
-async fn open(cell: &Cell, request: Request) -> Result<Opened, Refusal> {
-    if request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes)
-        != Some(REQUEST_MEDIA_TYPE.as_bytes())
-    {
-        return Err(MEDIA_TYPE);
-    }
-    let sealed = request.into_body().into_data_stream().map_err(io::Error::other);
-    let sealed = Shared::new(sealed.into_async_read());
+async fn open(cell: &Cell, sealed: Shared) -> Result<Opened, Refusal> {
     let keys = cell.identity().sealing();
-    match request::open(&keys, sealed.clone()).await {
-        Err(OpenRefusal::KeyUnknown) => {
-            sealed.discard().await;
-            Err(not_opened(OpenRefusal::KeyUnknown))
-        }
-        outcome => outcome.map_err(not_opened),
-    }
+    request::open(&keys, sealed).await.map_err(not_opened)
 }
 
 /// A reader with a second handle. A client that still sends when it is refused may never
-/// see the refusal; it must see that the key has changed, so the rest is read and dropped.
+/// see the refusal, so the rest of what is refused is read and dropped.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Pin<Box<dyn AsyncRead + Send>>>>);
 
@@ -82,13 +77,16 @@ impl AsyncRead for Shared {
 }
 
 /// From here on the answer is sealed, whatever it is.
-async fn answer(doors: &Doors, opened: Opened) -> Response {
+async fn answer(doors: &Doors, opened: Opened, sealed: Shared) -> Response {
     let admitted = doors.cell.admit(&opened);
     let (request, responder) = opened.into_parts();
     let response = match admitted {
         Ok(()) => serve(doors, request).await,
         Err(refusal) => not_fresh(refusal).into_response(),
     };
+    if !response.status().is_success() {
+        sealed.discard().await;
+    }
     seal(responder, response)
 }
 

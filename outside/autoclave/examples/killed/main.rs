@@ -22,7 +22,12 @@ use parties::{Kill, Parties};
 /// What the steps of a release and of an answer are made of: the journal's write, its fsync,
 /// the checkpoint's rename, the answer's way into the socket. Each is struck at its first,
 /// second and third occurrence in any thread.
-const CALLS: [&str; 4] = ["write,pwrite64,writev", "fsync,fdatasync", "rename,renameat,renameat2", "sendto,sendmsg,writev"];
+const CALLS: [&str; 4] = [
+    "write,pwrite64,writev",
+    "fsync,fdatasync",
+    "rename,renameat,renameat2",
+    "sendto,sendmsg,writev",
+];
 const OCCURRENCES: u32 = 3;
 /// Moments after the request was made (milliseconds), besides.
 const MOMENTS_MS: [u64; 6] = [0, 3, 11, 40, 120, 300];
@@ -55,14 +60,19 @@ async fn main() -> Any<()> {
     Ok(())
 }
 
-async fn sign_in(client: &Arc<Client>, account: &autoclave::deploy::accounts::Account) -> Any<Session> {
+async fn sign_in(
+    client: &Arc<Client>,
+    account: &autoclave::deploy::accounts::Account,
+) -> Any<Session> {
     let totp = account.code(clock::now())?;
     let credentials = Credentials { user: &account.user, password: &account.password, totp: &totp };
     Ok(client.sign_in(WorkloadName::parse("clinic")?, &credentials).await?)
 }
 
 fn kills() -> impl Iterator<Item = Kill> {
-    let calls = CALLS.into_iter().flat_map(|call| (1..=OCCURRENCES).map(move |nth| Kill::AtCall(call, nth)));
+    let calls = CALLS
+        .into_iter()
+        .flat_map(|call| (1..=OCCURRENCES).map(move |nth| Kill::AtCall(call, nth)));
     calls.chain(MOMENTS_MS.into_iter().map(|ms| Kill::After(Duration::from_millis(ms))))
 }
 
@@ -89,7 +99,9 @@ async fn releases(parties: &mut Parties) -> Any<String> {
     }
     parties.kill(Party::Diagnosis).await?;
     parties.restart(Party::Diagnosis).await?;
-    Ok(format!("releases: {rounds} rounds, broker died in {died}, key arrived in {left}, each with its line"))
+    Ok(format!(
+        "releases: {rounds} rounds, broker died in {died}, key arrived in {left}, each with its line"
+    ))
 }
 
 async fn answers(parties: &mut Parties, session: &Session, workspace: &Path) -> Any<String> {
@@ -115,14 +127,20 @@ async fn answers(parties: &mut Parties, session: &Session, workspace: &Path) -> 
         accepted_is_kept(session, admission.imaging_study).await?;
         rounds += 1;
     }
-    Ok(format!("answers: {rounds} rounds, diagnosis died in {died}, answer arrived in {left}, each with its line"))
+    Ok(format!(
+        "answers: {rounds} rounds, diagnosis died in {died}, answer arrived in {left}, each with its line"
+    ))
 }
 
 /// What was admitted is diagnosed after all, and twice asked is once answered.
 async fn accepted_is_kept(session: &Session, study: ImagingStudyId) -> Any<()> {
     let first = session.diagnosis(study).await.map_err(told)?;
     let second = session.diagnosis(study).await.map_err(told)?;
-    if first.bundle.receipt == second.bundle.receipt { Ok(()) } else { Err("two reports of one study".into()) }
+    if first.bundle.receipt == second.bundle.receipt {
+        Ok(())
+    } else {
+        Err("two reports of one study".into())
+    }
 }
 
 fn told(error: impl std::fmt::Display) -> String {

@@ -66,7 +66,11 @@ impl Parties {
     pub(crate) fn spawn(&mut self, party: Party) -> Any<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.layout.log(party))?;
         let mut command = Command::new(party.binary(&self.binaries));
-        command.current_dir(self.layout.root()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .current_dir(self.layout.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         command.arg(format!("{party}/config.toml"));
         if party.is_enclave() {
             command.args(["--platform", "software:platform/platform.key"]);
@@ -110,7 +114,8 @@ impl Parties {
                 let trace = format!("trace={calls}");
                 let inject = format!("inject={calls}:signal=KILL:when={nth}");
                 let arguments = ["-f", "-o", "/dev/null", "-e", &trace, "-e", &inject, "-p", &id];
-                let mut child = Command::new("strace").args(arguments).stderr(Stdio::piped()).spawn()?;
+                let mut child =
+                    Command::new("strace").args(arguments).stderr(Stdio::piped()).spawn()?;
                 let told = child.stderr.take().ok_or("no stderr")?;
                 let attached = move || BufReader::new(told).lines().next().transpose();
                 tokio::task::spawn_blocking(attached).await??.ok_or("strace could not attach")?;
@@ -124,7 +129,12 @@ impl Parties {
     }
 
     /// Whether `party` becomes ready before `other` dies, or on what `other` last sent.
-    pub(crate) async fn ready_or_dead(&mut self, party: Party, other: Party, limit: Duration) -> bool {
+    pub(crate) async fn ready_or_dead(
+        &mut self,
+        party: Party,
+        other: Party,
+        limit: Duration,
+    ) -> bool {
         let began = Instant::now();
         while began.elapsed() < limit && !self.is_dead(other) {
             if self.is_ready(party).await {
@@ -138,7 +148,9 @@ impl Parties {
 
     async fn is_ready(&self, party: Party) -> bool {
         let path = if party.is_enclave() { "/readyz" } else { "/healthz" };
-        let Ok(http) = Http::new(&format!("http://{}", self.ports.sealed(party))) else { return false };
+        let Ok(http) = Http::new(&format!("http://{}", self.ports.sealed(party))) else {
+            return false;
+        };
         http.get(path).await.is_ok_and(|answer| answer.status.is_success())
     }
 

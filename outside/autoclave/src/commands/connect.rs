@@ -78,7 +78,6 @@ async fn try_sign_in(
 ) -> Result<Session, ClientError> {
     let clinic = WorkloadName::parse(CLINIC).map_err(|_| ClientError::PartyName)?;
     let code = account.code(at).map_err(|_| ClientError::Request("one-time secret"))?;
-    let credentials =
-        Credentials { user: &account.user, password: &account.password, totp: &code };
+    let credentials = Credentials { user: &account.user, password: &account.password, totp: &code };
     client.sign_in(clinic, &credentials).await
 }

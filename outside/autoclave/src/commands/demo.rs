@@ -74,17 +74,26 @@ fn told_to_stop() -> Outcome<impl Future<Output = ()>> {
 fn greet(running: &Running, command: &Demo) -> Outcome {
     out("");
     out(format_args!("Autoclave runs at {}", running.address()));
-    out("Development evidence: nothing here is confidential, and nothing here is for clinical use.");
+    out(
+        "Development evidence: nothing here is confidential, and nothing here is for clinical use.",
+    );
     out("");
     for account in running.accounts() {
-        out(format_args!("  {:<10} password {}  code now {}", account.user, account.password, account.code(now())?));
+        out(format_args!(
+            "  {:<10} password {}  code now {}",
+            account.user,
+            account.password,
+            account.code(now())?
+        ));
         out(format_args!("             {}", account.otpauth_uri()));
     }
     out("");
     out("In another terminal, in this folder:");
     let (program, client) = (program(), client_option(&command.dir));
     match sample(&command.phantoms) {
-        Some(image) => out(format_args!("  {program} diagnose {} --out .{client}", image.display())),
+        Some(image) => {
+            out(format_args!("  {program} diagnose {} --out .{client}", image.display()))
+        }
         None => out(format_args!("  {program} diagnose IMAGE.png --out .{client}")),
     }
     out(format_args!("  {program} token show clinic{client}"));

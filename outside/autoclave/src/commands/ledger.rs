@@ -20,7 +20,8 @@ pub fn run(command: Ledger) -> Outcome {
     let Ledger::Verify { dir, key, since, proof, lines, json } = command;
     let (key, own) = find_key(&dir, key.as_deref())?;
     let earlier = since.iter().map(|path| files::read_text(path)).collect::<Outcome<Vec<_>>>()?;
-    let proofs = proof.iter().map(|path| read_proof(path.as_path())).collect::<Outcome<Vec<_>>>()?;
+    let proofs =
+        proof.iter().map(|path| read_proof(path.as_path())).collect::<Outcome<Vec<_>>>()?;
     let expected = Expected { earlier: &earlier, proofs: &proofs };
     let each = |index: u64, entry: &Entry| {
         if lines && !json {
@@ -73,7 +74,10 @@ fn show(report: &Report, key: &LogKey, own_key: bool, as_json: bool) {
         terminal::out(all);
         return;
     }
-    terminal::out(format_args!("{} holds {} lines, all of them verified", report.origin, report.size));
+    terminal::out(format_args!(
+        "{} holds {} lines, all of them verified",
+        report.origin, report.size
+    ));
     terminal::out(format_args!("  root   {}", report.root));
     for (event, count) in &report.events {
         terminal::out(format_args!("  {count:>6} {event}"));

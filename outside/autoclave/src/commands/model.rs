@@ -29,7 +29,9 @@ pub fn run(command: Model) -> Outcome {
     terminal::out(json!({
         "model": name, "digest": digest, "sealed": out, "key": key_out,
     }));
-    terminal::note("Keep the key's file; import it into your broker, then move it off this machine.");
+    terminal::note(
+        "Keep the key's file; import it into your broker, then move it off this machine.",
+    );
     Ok(())
 }
 
@@ -95,7 +97,8 @@ mod tests {
         let name = ModelName::parse("m").unwrap();
         let digest = seal(&path("m.onnx"), &name, &path("m.sealed"), &path("m.key")).unwrap();
         assert_eq!(digest, Digest::of("weights"));
-        let (sealed, key) = (files::read(&path("m.sealed")).unwrap(), read_key(&path("m.key")).unwrap());
+        let (sealed, key) =
+            (files::read(&path("m.sealed")).unwrap(), read_key(&path("m.key")).unwrap());
         assert!(!sealed.windows(7).any(|window| window == b"weights"));
         assert_eq!(file::open_bytes(&key, "model:m", &sealed).unwrap(), b"weights");
         assert!(file::open_bytes(&key, "model:n", &sealed).is_err());

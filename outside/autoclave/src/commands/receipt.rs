@@ -23,8 +23,8 @@ pub fn run(command: Receipt) -> Outcome {
     let Receipt::Verify { file, trust: trust_file, image, mask, json } = command;
     let saved = SavedReceipt::read(&file)?;
     let trust = trust::read(&trust_file).map_err(|error| Failure::new(error.code(), error))?;
-    let workload = WorkloadName::parse(DIAGNOSIS)
-        .map_err(|error| Failure::new("receipt.workload", error))?;
+    let workload =
+        WorkloadName::parse(DIAGNOSIS).map_err(|error| Failure::new("receipt.workload", error))?;
     let checked = verify(&saved.bundle, &trust, &workload);
     let checked = checked.map_err(|error| Failure::new(error.code(), error))?;
     saved.compare(&checked, image.as_deref(), mask.as_deref())?;
@@ -57,8 +57,8 @@ impl SavedReceipt {
 
     /// Writes the file.
     pub fn write(&self, path: &Path) -> Outcome {
-        let mut members = serde_json::to_value(&self.bundle)
-            .map_err(|error| Failure::malformed(path, error))?;
+        let mut members =
+            serde_json::to_value(&self.bundle).map_err(|error| Failure::malformed(path, error))?;
         members["result"] = self.result.clone();
         files::write_json(path, &members)
     }

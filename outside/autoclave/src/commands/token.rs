@@ -30,7 +30,9 @@ pub async fn run(command: Token) -> Outcome {
     }
     let peer = client.verify(&name).await.map_err(failure)?;
     if json {
-        terminal::out(json!({ "verified": true, "token": peer.token().raw(), "claims": peer.token().claims() }));
+        terminal::out(
+            json!({ "verified": true, "token": peer.token().raw(), "claims": peer.token().claims() }),
+        );
     } else {
         show(peer.token());
     }
@@ -47,7 +49,11 @@ fn show(token: &VerifiedToken) {
     for (id, key) in token.sealing_keys() {
         terminal::out(format_args!("  sealing key   {id} ({})", key.thumbprint()));
     }
-    terminal::out(format_args!("  token         {} to {}", claims.iat.rfc3339(), claims.exp.rfc3339()));
+    terminal::out(format_args!(
+        "  token         {} to {}",
+        claims.iat.rfc3339(),
+        claims.exp.rfc3339()
+    ));
     warn(claims.hw_backed);
 }
 
@@ -64,15 +70,26 @@ fn show_attestor(attestor: &VerifiedAttestor, as_json: bool) {
     terminal::out(format_args!("  issues as     {}", attestor.issuer()));
     evidence(claims);
     let manifest = attestor.manifest();
-    terminal::out(format_args!("  manifest      {} (serial {})", manifest.digest(), manifest.serial()));
+    terminal::out(format_args!(
+        "  manifest      {} (serial {})",
+        manifest.digest(),
+        manifest.serial()
+    ));
     for release in &manifest.manifest().workloads {
-        terminal::out(format_args!("  releases      {} {} {}", release.name, release.version, release.measurement));
+        terminal::out(format_args!(
+            "  releases      {} {} {}",
+            release.name, release.version, release.measurement
+        ));
     }
     warn(claims.hw_backed);
 }
 
 fn evidence(claims: &Claims) {
-    terminal::out(format_args!("  evidence      {} (debug {})", claims.kind, if claims.debug { "ON" } else { "off" }));
+    terminal::out(format_args!(
+        "  evidence      {} (debug {})",
+        claims.kind,
+        if claims.debug { "ON" } else { "off" }
+    ));
     terminal::out(format_args!("  measurement   {}", claims.measurement));
     terminal::out(format_args!("    executable    {}", claims.measured.executable));
     terminal::out(format_args!("    configuration {}", claims.measured.configuration));

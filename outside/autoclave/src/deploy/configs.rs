@@ -2,8 +2,8 @@
 //! They belong to the deployment; the enclaves' are measured, byte for byte.
 //! The same deployment always writes the same bytes, and no secret stands in them.
 
-use autoclave_attest::handshake::TrustAnchors;
 use autoclave_attest::evidence::{Root, TeeKind};
+use autoclave_attest::handshake::TrustAnchors;
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::Digest;
 use p256::ecdsa::SigningKey;
@@ -88,10 +88,8 @@ fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
     all.insert("profile".to_owned(), text("development"));
     all.insert("cell".to_owned(), cell(party, facts));
     let release = value(&Keys::public(&facts.keys.release))?;
-    let trust = [
-        ("issuer", text(issuer(facts.ports))),
-        ("release_keys", Value::Array(vec![release])),
-    ];
+    let trust =
+        [("issuer", text(issuer(facts.ports))), ("release_keys", Value::Array(vec![release]))];
     all.insert("trust".to_owned(), table(trust));
     let root = value::<Jwk>(&Keys::public(&facts.keys.platform))?;
     all.insert("development".to_owned(), table([("software_root", root)]));
@@ -122,10 +120,7 @@ fn role(party: Party, facts: &Facts<'_>) -> Table {
         Party::Clinic => Table::from_iter([
             ("broker".to_owned(), broker),
             ("diagnosis".to_owned(), table([("url", text(url(ports, Party::Diagnosis)))])),
-            (
-                "staff".to_owned(),
-                table([("administrators", Value::Array(vec![administrator]))]),
-            ),
+            ("staff".to_owned(), table([("administrators", Value::Array(vec![administrator]))])),
         ]),
         Party::Edge => Table::new(),
     }
@@ -154,10 +149,8 @@ fn broker_role(keys: &Keys) -> Table {
             ("jkt", text(Keys::public(key).thumbprint())),
         ])
     };
-    let own = vec![
-        key(MODEL_KEY, PROVIDER, "model", false),
-        key(RECORDS_KEY, HOSPITAL, "records", true),
-    ];
+    let own =
+        vec![key(MODEL_KEY, PROVIDER, "model", false), key(RECORDS_KEY, HOSPITAL, "records", true)];
     let administrators = vec![
         administrator("model-owner", PROVIDER, &keys.provider),
         administrator("site-administrator", HOSPITAL, &keys.administrator),

@@ -29,7 +29,9 @@ impl Layout {
 
     /// Makes the folders.
     pub fn make(&self) -> Outcome {
-        for folder in ["platform", "release", "administrator", "provider", "model", "logs", "client"] {
+        for folder in
+            ["platform", "release", "administrator", "provider", "model", "logs", "client"]
+        {
             files::private_folder(&self.root.join(folder))?;
         }
         for party in Party::STARTS {

@@ -275,8 +275,11 @@ fn check_binaries(folder: &Path) -> Outcome {
     let missing = Party::STARTS.map(|party| party.binary(folder));
     match missing.iter().find(|path| !path.is_file()) {
         None => Ok(()),
-        Some(path) => Err(Failure::new("deploy.no_binary", format!("{} is missing", path.display()))
-            .advise("Build all parties: cargo build --workspace --bins, or use cargo xtask demo.")),
+        Some(path) => {
+            Err(Failure::new("deploy.no_binary", format!("{} is missing", path.display())).advise(
+                "Build all parties: cargo build --workspace --bins, or use cargo xtask demo.",
+            ))
+        }
     }
 }
 

@@ -35,7 +35,8 @@ impl Ports {
     pub fn free() -> Outcome<Self> {
         let mut held = Vec::new();
         let mut next = || {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| none_free(&error))?;
+            let listener =
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| none_free(&error))?;
             let port = listener.local_addr().map_err(|error| none_free(&error))?.port();
             held.push(listener);
             Ok::<_, Failure>(port)

@@ -66,7 +66,8 @@ impl Process {
 
     /// Waits until the party says that it is ready.
     pub(super) async fn ready(&mut self, ports: &Ports, layout: &Layout, step: &Step) -> Outcome {
-        let http = Http::new(&format!("http://{}", ports.sealed(self.party))).map_err(http_error)?;
+        let http =
+            Http::new(&format!("http://{}", ports.sealed(self.party))).map_err(http_error)?;
         let path = ready_path(self.party);
         let asking = async {
             loop {
@@ -120,7 +121,8 @@ fn http_error(error: autoclave_client::http::HttpError) -> Failure {
 fn reason(body: &[u8]) -> String {
     const CHARS_MAX: usize = 60;
     let problem = autoclave_base::Problem::parse(body);
-    let text: String = problem.map_or_else(|| String::from_utf8_lossy(body).into(), |one| one.code.into());
+    let text: String =
+        problem.map_or_else(|| String::from_utf8_lossy(body).into(), |one| one.code.into());
     text.trim().chars().filter(|char| !char.is_control()).take(CHARS_MAX).collect()
 }
 

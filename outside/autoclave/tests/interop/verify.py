@@ -26,8 +26,17 @@ def sha256(data):
 
 
 def jcs(value):
-    """RFC 8785 for what stands here: texts, whole numbers, booleans."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """RFC 8785 for what stands here: texts, booleans, numbers of ordinary size."""
+    return json.dumps(whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def whole(value):
+    """The same with 1.0 as 1."""
+    if isinstance(value, dict):
+        return {name: whole(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [whole(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def jws(text, jwk, typ, **options):
@@ -149,6 +158,8 @@ def check_log(log, origin, public):
 
 
 def main():
+    if not __debug__:
+        sys.exit("its checks are assertions: run it without -O")
     folder = Path(sys.argv[1])
     trust = json.loads((folder / "client/trust.json").read_text())
     saved = json.loads((folder / "check/check_receipt.json").read_text())

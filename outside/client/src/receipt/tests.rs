@@ -15,7 +15,11 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-fn check(receipt: Value, trust_file: &Value, workload: &str) -> Result<CheckedReceipt, ReceiptError> {
+fn check(
+    receipt: Value,
+    trust_file: &Value,
+    workload: &str,
+) -> Result<CheckedReceipt, ReceiptError> {
     let mut receipt = receipt;
     receipt.as_object_mut().unwrap().remove("result");
     let bundle: ReceiptBundle = serde_json::from_value(receipt).unwrap();
@@ -54,8 +58,14 @@ fn a_whole_receipt_holds_for_ever() {
 fn every_altered_part_is_refused() {
     assert_eq!(altered(|it| break_signature(&mut it["receipt"])), "receipt.signature");
     assert_eq!(altered(|it| break_signature(&mut it["token"])), "token.signature");
-    assert_eq!(altered(|it| break_signature(&mut it["attestor"]["manifest"])), "manifest.signature");
-    assert_eq!(altered(|it| break_signature(&mut it["attestor"]["evidence"]["body"])), "evidence.signature");
+    assert_eq!(
+        altered(|it| break_signature(&mut it["attestor"]["manifest"])),
+        "manifest.signature"
+    );
+    assert_eq!(
+        altered(|it| break_signature(&mut it["attestor"]["evidence"]["body"])),
+        "evidence.signature"
+    );
     let other = json!(Digest::of("another answer"));
     assert_eq!(altered(|it| it["response"] = other), "receipt.response");
     assert_eq!(altered(|it| it["receipt"] = json!("x.y.z")), "receipt.malformed");

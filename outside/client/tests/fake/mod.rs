@@ -77,8 +77,14 @@ fn measured(code: &str) -> Measured {
 impl Fake {
     pub(crate) async fn start() -> (Arc<Self>, String) {
         let sealing = SealingKeys::generate(&mut random());
-        let clinic =
-            Clinic { code: "clinic", debug: false, signing: key(), sealing, opened: 0, verified: 0 };
+        let clinic = Clinic {
+            code: "clinic",
+            debug: false,
+            signing: key(),
+            sealing,
+            opened: 0,
+            verified: 0,
+        };
         let fake = Arc::new(Self {
             root: key(),
             release: key(),

@@ -62,7 +62,8 @@ async fn walk(running: &Running, image: &Path) -> Outcome<Value> {
     let client = running.client();
     let step = Step::begin("clinic verified, signed in");
     let begun = Instant::now();
-    let clinic = WorkloadName::parse("clinic").map_err(|error| Failure::new("demo.party", error))?;
+    let clinic =
+        WorkloadName::parse("clinic").map_err(|error| Failure::new("demo.party", error))?;
     let peer = client.verify(&clinic).await.map_err(failure)?;
     let verified = begun.elapsed();
     let session = sign_in(client, account).await?;
@@ -99,7 +100,8 @@ fn check_again(running: &Running, diagnosed: &Diagnosed) -> Outcome<Value> {
     let saved = SavedReceipt::read(&written.receipt)?;
     let trust = autoclave_client::trust::read(&running.layout().client().join("trust.json"));
     let trust = trust.map_err(|error| Failure::new(error.code(), error))?;
-    let workload = WorkloadName::parse(DIAGNOSIS).map_err(|error| Failure::new("demo.party", error))?;
+    let workload =
+        WorkloadName::parse(DIAGNOSIS).map_err(|error| Failure::new("demo.party", error))?;
     let checked = receipt::verify(&saved.bundle, &trust, &workload);
     let checked = checked.map_err(|error| Failure::new(error.code(), error))?;
     step.done();
@@ -117,7 +119,11 @@ impl Folder {
         if dir != Path::new(USUAL_DIR) {
             return Ok(Self::Given(dir.to_owned()));
         }
-        let name = format!("autoclave-check-{}-{}", std::process::id(), autoclave_client::idempotency_key());
+        let name = format!(
+            "autoclave-check-{}-{}",
+            std::process::id(),
+            autoclave_client::idempotency_key()
+        );
         let path = std::env::temp_dir().join(name);
         crate::files::private_folder(&path)?;
         Ok(Self::Own(path))

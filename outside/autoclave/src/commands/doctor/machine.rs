@@ -79,7 +79,11 @@ fn ports(dir: &Path) -> Finding {
     }
     let taken = Ports::from_base(PORT_BASE).map(|ports| ports.taken()).unwrap_or_default();
     if taken.is_empty() {
-        return Finding::new("ports", State::Good, format!("{PORT_BASE} and those after it are free"));
+        return Finding::new(
+            "ports",
+            State::Good,
+            format!("{PORT_BASE} and those after it are free"),
+        );
     }
     let detail = format!("somebody else listens on {taken:?}");
     Finding::new("ports", State::Absent, detail).advise("autoclave demo --port-base N")

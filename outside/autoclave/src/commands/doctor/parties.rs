@@ -31,7 +31,8 @@ pub(super) async fn look(dir: &Path) -> Vec<Finding> {
         let detail = format!("the demo of process {} ended without cleaning up", state.pid);
         return vec![Finding::new("demo", State::Bad, detail).advise(after_death(&state))];
     }
-    let mut findings = vec![Finding::new("demo", State::Good, format!("runs at {}", state.address))];
+    let mut findings =
+        vec![Finding::new("demo", State::Good, format!("runs at {}", state.address))];
     for party in &state.parties {
         findings.push(ask(party, dir).await);
     }
@@ -50,9 +51,7 @@ async fn model(address: &str, dir: &Path) -> Finding {
     };
     let finding = match asked.await {
         Ok(None) => return Finding::new(name, State::Good, "loaded, asked through the edge"),
-        Ok(Some(told)) => {
-            Finding::new(name, State::Bad, format!("{} [{}]", told.error, told.code))
-        }
+        Ok(Some(told)) => Finding::new(name, State::Bad, format!("{} [{}]", told.error, told.code)),
         Err(failure) => Finding::new(name, State::Bad, failure.to_string()),
     };
     let log = dir.join("logs/diagnosis.log");
@@ -106,7 +105,8 @@ mod tests {
     #[tokio::test]
     async fn a_demo_that_died_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let state = RunningState { pid: u32::MAX >> 1, address: "http://x:1".into(), parties: vec![] };
+        let state =
+            RunningState { pid: u32::MAX >> 1, address: "http://x:1".into(), parties: vec![] };
         files::write_json(&folder.path().join("running.json"), &state).unwrap();
         let findings = look(folder.path()).await;
         assert_eq!(findings[0].state, State::Bad);
