@@ -2,9 +2,9 @@
 //! It belongs to the command line.
 //! A secret never gets into a file that others may read.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -77,24 +77,22 @@ fn pretty(path: &Path, value: &impl Serialize) -> Outcome<Vec<u8>> {
     Ok(text)
 }
 
+/// Each writer has a new file of its own, so that two at once do not write into each other's.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let fresh = Path::new(&name);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let put = || -> std::io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(fresh, path)
+        let mut fresh = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        fresh.write_all(bytes)?;
+        fresh.as_file().sync_all()?;
+        fresh.persist(path).map(drop).map_err(|failed| failed.error)
     };
     put().map_err(|error| Failure::file(path, &error))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -105,6 +103,21 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, PRIVATE_FILE);
         assert_eq!(read_text(&path).unwrap(), "secret");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn writers_at_once_leave_one_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared");
+        let texts: Vec<String> = (1..=8).map(|n| n.to_string().repeat(n * 10_000)).collect();
+        std::thread::scope(|scope| {
+            for text in &texts {
+                let path = &path;
+                scope.spawn(move || write_private(path, text).unwrap());
+            }
+        });
+        assert!(texts.contains(&read_text(&path).unwrap()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
