@@ -10,6 +10,9 @@ use autoclave_seal::request::{OpenRefusal, SealRefusal};
 
 use crate::http::HttpError;
 
+/// What a party answers to credentials, a session or a proof that it does not take.
+const UNAUTHENTICATED: u16 = 401;
+
 /// Why the client failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -81,6 +84,12 @@ impl ClientError {
             Self::Request(_) => "client.request".into(),
         }
     }
+
+    /// Whether the party does not take the credentials or the session (status 401), so that
+    /// nothing happened and signing in may help.
+    pub fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. } if problem.status == UNAUTHENTICATED)
+    }
 }
 
 /// A refusal with the refusals inside it.
@@ -115,6 +124,17 @@ mod tests {
         let error = refused("broker", 403, &problem.to_json());
         assert_eq!(error.code(), "release.refused");
         assert_eq!(refused("broker", 500, b"<html>").code(), "client.status");
+    }
+
+    #[test]
+    fn only_a_401_says_that_signing_in_may_help() {
+        let refusal = |status| {
+            let problem = Problem::new(status, "session.refused", "No.");
+            refused("clinic", status, &problem.to_json())
+        };
+        assert!(refusal(401).is_unauthenticated());
+        assert!(!refusal(403).is_unauthenticated());
+        assert!(!refused("clinic", 401, b"<html>").is_unauthenticated());
     }
 
     #[test]

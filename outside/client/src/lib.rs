@@ -47,6 +47,10 @@
 //! `edge.upstream_unreachable`: the refusing party's own where it gave one. When a party has
 //! changed its keys, [`Client::send`] verifies it again and seals the request anew, once,
 //! and the answer says so.
+//!
+//! A one-time code opens one session only. A program that runs for one task at a time keeps
+//! its session with [`Session::saved`] and takes it up with [`Client::restore`]; where the party
+//! no longer takes it ([`ClientError::is_unauthenticated`]), it signs in anew.
 
 mod client;
 mod clinic;
@@ -54,6 +58,7 @@ pub mod clock;
 mod error;
 pub mod http;
 pub mod receipt;
+mod saved;
 mod staff;
 pub mod trust;
 
@@ -61,4 +66,5 @@ pub use client::{Answer, Client, Options};
 pub use clinic::{Admission, Diagnosis, DiagnosisError, Image, Patient, idempotency_key};
 pub use error::ClientError;
 pub use hyper::body::Bytes;
+pub use saved::{ExposedSession, SavedSession};
 pub use staff::{Ask, Credentials, Prover, Session};

@@ -1,12 +1,12 @@
 //! Staff at work: sign-in with a key of one's own, and requests that prove that key.
-//! It belongs to the client; the key lives as long as the session object and no longer.
-//! A session without its key is worth nothing, and no password is kept.
+//! It belongs to the client; the key lives as long as the session object, unless the caller
+//! saves it. A session without its key is worth nothing, and no password is kept.
 
 use std::sync::Arc;
 
 use autoclave_attest::dpop;
-use autoclave_base::UnixTime;
 use autoclave_base::ids::WorkloadName;
+use autoclave_base::{Secret, UnixTime};
 use http::{HeaderValue, Method, Request, header};
 use hyper::body::Bytes;
 use p256::ecdsa::SigningKey;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Answer, Client};
 use crate::clock::{now, random};
 use crate::error::{ClientError, refused};
+use crate::saved::SavedSession;
 
 /// Where staff sign in.
 const SIGN_IN_PATH: &str = "/auth/sign-in";
@@ -112,6 +113,14 @@ impl Client {
         let SignedIn { session, role, expires_at } = signed;
         Ok(Session { prover, handle: session, role, expires_at })
     }
+
+    /// Takes up a session that was saved. Nothing is asked of the party: whether it still takes
+    /// the session shows at the first request ([`ClientError::is_unauthenticated`]).
+    pub fn restore(self: &Arc<Self>, saved: SavedSession) -> Session {
+        let SavedSession { party, session, key, role, expires_at } = saved;
+        let prover = self.prover(party, key);
+        Session { prover, handle: session.expose().clone(), role, expires_at }
+    }
 }
 
 impl Prover {
@@ -148,7 +157,7 @@ impl Prover {
     }
 }
 
-fn bearer_of_key(session: &str) -> Result<HeaderValue, ClientError> {
+pub(crate) fn bearer_of_key(session: &str) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::try_from(format!("DPoP {session}"))
         .map_err(|_| ClientError::Request("session"))?;
     value.set_sensitive(true);
@@ -164,6 +173,18 @@ impl Session {
     /// When the session ends.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
+    }
+
+    /// What [`Client::restore`] needs to take this session up again, in this process or in
+    /// another: its secrets are inside.
+    pub fn saved(&self) -> SavedSession {
+        SavedSession {
+            party: self.prover.party.clone(),
+            session: Secret::new(self.handle.clone()),
+            key: self.prover.key.clone(),
+            role: self.role.clone(),
+            expires_at: self.expires_at,
+        }
     }
 
     /// The connection.

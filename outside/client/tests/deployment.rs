@@ -6,7 +6,7 @@ mod fake;
 
 use std::sync::Arc;
 
-use autoclave_client::{Ask, Client, ClientError, Options};
+use autoclave_client::{Ask, Client, ClientError, Credentials, Options, SavedSession, Session};
 use fake::{Fake, clinic};
 use http::{Method, Request};
 use hyper::body::Bytes;
@@ -100,6 +100,25 @@ async fn a_refusal_inside_the_seal_keeps_its_code() {
     let error = prover.send(Ask::new(Method::GET, "/refuse")).await.err().unwrap();
     assert_eq!(error.code(), "policy.refused");
     assert!(prover.send(Ask::new(Method::GET, "/fine")).await.is_ok());
+}
+
+async fn who(session: &Session) -> String {
+    let answer = session.send(Ask::new(Method::GET, "/who")).await.unwrap();
+    String::from_utf8(answer.response.into_body()).unwrap()
+}
+
+#[tokio::test]
+async fn a_saved_session_is_taken_up_by_another_client_under_the_same_key() {
+    let (fake, address) = Fake::start().await;
+    let connect = || Client::connect(Options { address: address.clone(), trust: fake.trust() });
+    let credentials = Credentials { user: "clerk", password: "p", totp: "123456" };
+    let first = Arc::new(connect().await.unwrap()).sign_in(clinic(), &credentials).await.unwrap();
+    let file = serde_json::to_vec(&first.saved().exposed()).unwrap();
+    let saved: SavedSession = serde_json::from_slice(&file).unwrap();
+    let second = Arc::new(connect().await.unwrap()).restore(saved);
+    assert_eq!(who(&second).await, who(&first).await, "same session, same key");
+    assert!(who(&second).await.starts_with("DPoP s-1 "));
+    assert_eq!((second.role(), second.expires_at()), (first.role(), first.expires_at()));
 }
 
 #[tokio::test]

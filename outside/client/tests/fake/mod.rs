@@ -31,6 +31,8 @@ use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::Generate as _;
 
 const ISSUER: &str = "http://attestor.test";
+/// What the clinic answers to whoever signs in.
+const SIGNED_IN: &str = r#"{"session":"s-1","role":"clerk","expires_at":1700000000}"#;
 
 pub(crate) struct Fake {
     root: SigningKey,
@@ -200,7 +202,8 @@ impl Fake {
         Response::new(Full::from(json))
     }
 
-    /// Echoes path and body; `/refuse` is refused inside the seal.
+    /// Echoes path and body; `/refuse` is refused inside the seal, `/auth/sign-in` signs in, and
+    /// `/who` echoes the session and the proof's head, which holds the key.
     async fn sealed(&self, body: Vec<u8>) -> Response<Full<Bytes>> {
         let keys = self.clinic.lock().unwrap().sealing.clone();
         let opened = match open(&keys, Cursor::new(body)).await {
@@ -210,8 +213,13 @@ impl Fake {
         self.clinic.lock().unwrap().opened += 1;
         let (request, responder) = opened.into_parts();
         let path = request.uri().path().to_owned();
+        let who = who(request.headers());
         let body = request.into_body().read_all(1024).await.unwrap();
-        let mut inner = Response::new([path.as_bytes(), b" ", &body].concat());
+        let mut inner = Response::new(match path.as_str() {
+            "/auth/sign-in" => SIGNED_IN.as_bytes().to_vec(),
+            "/who" => who.into_bytes(),
+            _ => [path.as_bytes(), b" ", &body].concat(),
+        });
         if path == "/refuse" {
             *inner.status_mut() = StatusCode::FORBIDDEN;
             *inner.body_mut() = Problem::new(403, "policy.refused", "No.").to_json();
@@ -222,6 +230,12 @@ impl Fake {
         response.headers_mut().insert(header::CONTENT_TYPE, media_type);
         response
     }
+}
+
+fn who(headers: &header::HeaderMap) -> String {
+    let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
+    let proof = text("dpop").split('.').next().unwrap();
+    format!("{} {proof}", text("authorization"))
 }
 
 fn refusal(status: u16, code: &'static str) -> Response<Full<Bytes>> {
