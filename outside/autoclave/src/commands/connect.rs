@@ -20,15 +20,10 @@ use crate::{files, terminal};
 
 /// Where the records are.
 const CLINIC: &str = "clinic";
-/// What the clinic answers to a wrong name, password or code, and to a code used before.
-const UNAUTHORIZED: u16 = 401;
 
 /// Connects as the client's folder and the command line say.
 pub(crate) async fn connect(connection: &Connection) -> Outcome<Arc<Client>> {
-    let address = match &connection.address {
-        Some(address) => address.clone(),
-        None => settings(connection)?.address,
-    };
+    let address = address(connection)?;
     let file = connection.trust.clone();
     let file = file.unwrap_or_else(|| connection.client.join("trust.json"));
     let trust = trust::read(&file).map_err(|error| {
@@ -36,6 +31,19 @@ pub(crate) async fn connect(connection: &Connection) -> Outcome<Arc<Client>> {
     })?;
     let client = Client::connect(Options { address, trust }).await.map_err(failure)?;
     Ok(Arc::new(client))
+}
+
+/// The edge that the command line or the client's folder names.
+pub(crate) fn address(connection: &Connection) -> Outcome<String> {
+    match &connection.address {
+        Some(address) => Ok(address.clone()),
+        None => Ok(settings(connection)?.address),
+    }
+}
+
+/// The party that keeps the records.
+pub(crate) fn clinic() -> Result<WorkloadName, ClientError> {
+    WorkloadName::parse(CLINIC).map_err(|_| ClientError::PartyName)
 }
 
 /// The account that the client's folder names.
@@ -60,7 +68,7 @@ pub(crate) async fn sign_in(client: &Arc<Client>, account: &Account) -> Outcome<
     let begun = now();
     for at in [begun, begun.plus(TOTP_STEP_SECONDS)] {
         match try_sign_in(client, account, at).await {
-            Err(ClientError::Refused { problem, .. }) if problem.status == UNAUTHORIZED => (),
+            Err(error) if error.is_unauthenticated() => (),
             outcome => return outcome.map_err(failure),
         }
     }
@@ -76,8 +84,7 @@ async fn try_sign_in(
     account: &Account,
     at: UnixTime,
 ) -> Result<Session, ClientError> {
-    let clinic = WorkloadName::parse(CLINIC).map_err(|_| ClientError::PartyName)?;
     let code = account.code(at).map_err(|_| ClientError::Request("one-time secret"))?;
     let credentials = Credentials { user: &account.user, password: &account.password, totp: &code };
-    client.sign_in(clinic, &credentials).await
+    client.sign_in(clinic()?, &credentials).await
 }

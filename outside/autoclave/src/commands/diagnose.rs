@@ -11,10 +11,9 @@ use autoclave_client::{
 };
 use serde_json::{Value, json};
 
-use super::connect::{account, connect, sign_in};
+use super::desk::Desk;
 use super::receipt::{SavedReceipt, summary};
 use crate::cli::Diagnose;
-use crate::deploy::seed::failure;
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Step;
 use crate::{files, terminal};
@@ -33,17 +32,13 @@ pub struct Diagnosed {
 pub async fn run(command: Diagnose) -> Outcome {
     let images = load(&command.images)?;
     let stems = stems(&command.images)?;
-    let account = account(&command.connection)?;
     files::folder(&command.out)?;
-    let step = Step::begin("clinic verified, signed in");
-    let client = connect(&command.connection).await?;
-    let session = sign_in(&client, &account).await?;
-    step.done();
+    let mut desk = Desk::open(&command.connection).await?;
     let patient = patient(&command);
     let mut results = Vec::new();
     for (image, stem) in images.iter().zip(&stems) {
         let step = Step::begin(stem.as_str());
-        let diagnosed = diagnose(&session, &patient, image).await?;
+        let diagnosed = diagnose_at(&mut desk, &patient, image).await?;
         let written = write(&command.out, stem, &diagnosed.diagnosis)?;
         step.done();
         results.push(report(stem, &diagnosed, &written, command.json));
@@ -54,14 +49,31 @@ pub async fn run(command: Diagnose) -> Outcome {
     Ok(())
 }
 
-/// Admits a patient with an image and asks for the diagnosis.
-pub async fn diagnose(session: &Session, patient: &Patient, image: &Image) -> Outcome<Diagnosed> {
-    let begun = Instant::now();
+/// Where the clinic no longer takes the session, signs in and asks once more, under the same
+/// idempotency key: what was admitted is not admitted twice.
+async fn diagnose_at(desk: &mut Desk, patient: &Patient, image: &Image) -> Outcome<Diagnosed> {
     let key = idempotency_key();
-    let admission = session.intake(patient, image, &key).await.map_err(failure)?;
+    let outcome = match diagnose(desk.session(), patient, image, &key).await {
+        Err(DiagnosisError::Client(error)) if error.is_unauthenticated() => {
+            desk.sign_in_again().await?;
+            diagnose(desk.session(), patient, image, &key).await
+        }
+        outcome => outcome,
+    };
+    outcome.map_err(|error| refused(&error))
+}
+
+/// Admits a patient with an image and asks for the diagnosis.
+pub async fn diagnose(
+    session: &Session,
+    patient: &Patient,
+    image: &Image,
+    key: &str,
+) -> Result<Diagnosed, DiagnosisError> {
+    let begun = Instant::now();
+    let admission = session.intake(patient, image, key).await?;
     let admitted = begun.elapsed();
-    let diagnosis = session.diagnosis(admission.imaging_study).await;
-    let diagnosis = diagnosis.map_err(|error| refused(&error))?;
+    let diagnosis = session.diagnosis(admission.imaging_study).await?;
     let millis = (whole_millis(admitted), whole_millis(begun.elapsed().saturating_sub(admitted)));
     Ok(Diagnosed { admission, diagnosis, millis })
 }
@@ -71,7 +83,8 @@ pub fn whole_millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn refused(error: &DiagnosisError) -> Failure {
+/// A diagnosis that did not come about, as a command's failure.
+pub fn refused(error: &DiagnosisError) -> Failure {
     Failure::new(error.code().into_owned(), error)
 }
 

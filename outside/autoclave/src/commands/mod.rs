@@ -4,6 +4,7 @@
 
 mod connect;
 pub mod demo;
+mod desk;
 pub mod diagnose;
 pub mod doctor;
 pub mod ledger;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use autoclave_base::ids::WorkloadName;
-use autoclave_client::{Patient, receipt};
+use autoclave_client::{Patient, idempotency_key, receipt};
 use serde_json::{Value, json};
 
 use super::{sample, start};
 use crate::cli::Demo;
 use crate::commands::connect::sign_in;
-use crate::commands::diagnose::{Diagnosed, diagnose, load_one, whole_millis, write};
+use crate::commands::diagnose::{Diagnosed, diagnose, load_one, refused, whole_millis, write};
 use crate::commands::receipt::{DIAGNOSIS, SavedReceipt, summary};
 use crate::deploy::Running;
 use crate::deploy::ports::Ports;
@@ -71,7 +71,8 @@ async fn walk(running: &Running, image: &Path) -> Outcome<Value> {
     step.done();
     let step = Step::begin("image sealed, diagnosed, receipt checked");
     let patient = Patient { family: "Check".into(), given: Vec::new(), birth_date: None };
-    let diagnosed = diagnose(&session, &patient, &load_one(image)?).await?;
+    let diagnosed = diagnose(&session, &patient, &load_one(image)?, &idempotency_key()).await;
+    let diagnosed = diagnosed.map_err(|error| refused(&error))?;
     step.done();
     let again = check_again(running, &diagnosed)?;
     Ok(json!({
@@ -119,11 +120,7 @@ impl Folder {
         if dir != Path::new(USUAL_DIR) {
             return Ok(Self::Given(dir.to_owned()));
         }
-        let name = format!(
-            "autoclave-check-{}-{}",
-            std::process::id(),
-            autoclave_client::idempotency_key()
-        );
+        let name = format!("autoclave-check-{}-{}", std::process::id(), idempotency_key());
         let path = std::env::temp_dir().join(name);
         crate::files::private_folder(&path)?;
         Ok(Self::Own(path))
