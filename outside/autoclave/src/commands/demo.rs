@@ -78,44 +78,65 @@ fn greet(running: &Running, command: &Demo) -> Outcome {
         "Development evidence: nothing here is confidential, and nothing here is for clinical use.",
     );
     out("");
-    for account in running.accounts() {
-        out(format_args!(
-            "  {:<10} password {}  code now {}",
-            account.user,
-            account.password,
-            account.code(now())?
-        ));
-        out(format_args!("             {}", account.otpauth_uri()));
-    }
-    out("");
     out("In another terminal, in this folder:");
-    let (program, client) = (program(), client_option(&command.dir));
-    match sample(&command.phantoms) {
-        Some(image) => {
-            out(format_args!("  {program} diagnose {} --out .{client}", image.display()))
-        }
-        None => out(format_args!("  {program} diagnose IMAGE.png --out .{client}")),
-    }
+    let (program, client) = (program(), option("client", &command.dir.join("client")));
+    let image = sample(&command.phantoms).unwrap_or_else(|| "IMAGE.png".into());
+    out(format_args!("  {program} diagnose {} --out out{client}", image.display()));
     out(format_args!("  {program} token show clinic{client}"));
-    out(format_args!("  {program} doctor"));
+    out(format_args!("  {program} doctor{}", option("dir", &command.dir)));
+    out("");
+    out(
+        "Made-up staff of the demo's clinic. The commands above sign in as the clerk by themselves;",
+    );
+    out(
+        "with these, a program of yours can sign in too, and the links set up an authenticator app.",
+    );
+    for account in running.accounts() {
+        out(format_args!("  {:<10} {}", account.user, may(&account.role)));
+        let code = account.code(now())?;
+        out(format_args!("    password {}  one-time code now {code}", account.password));
+        out(format_args!("    {}", account.otpauth_uri()));
+    }
     out("");
     out("Ctrl-C stops everything; the next start finds the patients still there.");
     Ok(())
 }
 
-/// What has to be typed to run this program again: its name, or its path from here.
+/// What an account is there for.
+fn may(role: &str) -> &'static str {
+    match role {
+        "clerk" => "admits patients and asks for diagnoses",
+        "clinician" => "asks for diagnoses and reads records",
+        _ => "",
+    }
+}
+
+/// What has to be typed to run this program again.
 fn program() -> String {
     let typed = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "autoclave".into()));
+    let executable = std::env::current_exe().unwrap_or_else(|_| typed.clone());
     let here = std::env::current_dir().unwrap_or_default();
-    typed.strip_prefix(&here).unwrap_or(&typed).display().to_string()
+    from_here(&typed, &executable, &here).display().to_string()
+}
+
+/// The name alone if that was typed, since the shell found it; else the path from here.
+fn from_here(typed: &Path, executable: &Path, here: &Path) -> PathBuf {
+    if typed.components().count() == 1 {
+        return typed.to_owned();
+    }
+    match executable.strip_prefix(here) {
+        Ok(below) if below.components().count() == 1 => Path::new(".").join(below),
+        Ok(below) => below.to_owned(),
+        Err(_) => executable.to_owned(),
+    }
 }
 
 /// What has to be typed besides when the folder is not the usual one.
-fn client_option(dir: &Path) -> String {
-    if dir == Path::new(".autoclave") {
+fn option(name: &str, folder: &Path) -> String {
+    if folder.starts_with(".autoclave") {
         return String::new();
     }
-    format!(" --client {}", dir.join("client").display())
+    format!(" --{name} {}", folder.display())
 }
 
 /// The first image in a folder of phantoms.
@@ -152,7 +173,21 @@ mod tests {
 
     #[test]
     fn another_folder_has_to_be_named() {
-        assert_eq!(client_option(Path::new(".autoclave")), "");
-        assert_eq!(client_option(Path::new("/d")), " --client /d/client");
+        assert_eq!(option("client", Path::new(".autoclave/client")), "");
+        assert_eq!(option("client", Path::new("/d/client")), " --client /d/client");
+        assert_eq!(option("dir", Path::new("d")), " --dir d");
+    }
+
+    #[test]
+    fn the_program_is_named_so_that_a_shell_here_finds_it() {
+        let said = |typed: &str, executable: &str| {
+            let here = from_here(Path::new(typed), Path::new(executable), Path::new("/w"));
+            here.display().to_string()
+        };
+        assert_eq!(said("autoclave", "/bin/autoclave"), "autoclave");
+        assert_eq!(said("/w/t/autoclave", "/w/t/autoclave"), "t/autoclave");
+        assert_eq!(said("t/../t/autoclave", "/w/t/autoclave"), "t/autoclave");
+        assert_eq!(said("./autoclave", "/w/autoclave"), "./autoclave");
+        assert_eq!(said("../v/autoclave", "/v/autoclave"), "/v/autoclave");
     }
 }
