@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 const PAUSE: Duration = Duration::from_millis(30);
 /// Longest wait for a party that starts undisturbed.
-const START_WAIT: Duration = Duration::from_secs(60);
+const START_WAIT: Duration = Duration::from_mins(1);
 /// What is still on its way when a process has died.
 const LAST_BYTES_WAIT: Duration = Duration::from_millis(400);
 
