@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod running;
 mod shell;
 mod suites;
 mod tcb;

@@ -140,6 +140,19 @@ async fn a_request_out_of_its_date_window_is_refused() {
 }
 
 #[tokio::test]
+async fn the_sender_of_a_large_request_sees_why_it_is_refused() {
+    let scene = Scene::new().await;
+    let large = vec![7; 8 << 20];
+    let (sealed, opener) = scene.seal("POST", "/nowhere", &large).await;
+    let answer = opener.open_bytes(scene.post(&sealed).await.body, 10_000).await.unwrap();
+    assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (404, "request.no_route"));
+    let (sealed, opener) = scene.seal("POST", "/act", &large).await;
+    scene.world.clock.advance(autoclave_seal::fresh::WINDOW_S + 1);
+    let answer = opener.open_bytes(scene.post(&sealed).await.body, 10_000).await.unwrap();
+    assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (400, "seal.date_window"));
+}
+
+#[tokio::test]
 async fn a_truncated_request_never_reaches_a_handler() {
     let scene = Scene::new().await;
     for path in ["/act", "/echo"] {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
@@ -70,8 +71,6 @@ impl RoleRoutes {
     pub(crate) fn open(&self, routes: Routes, cell: &Arc<Cell>) {
         let finish = |router: Router| {
             let json = DefaultBodyLimit::max(limits::JSON_BYTES_MAX);
-            let router = router.fallback(|| async { NO_ROUTE });
-            let router = router.method_not_allowed_fallback(|| async { NO_METHOD });
             router.layer(json).layer(from_fn_with_state(cell.clone(), observe::observe))
         };
         let direct = finish(routes.attested.clone().merge(routes.plain.clone()));
@@ -107,5 +106,15 @@ impl RoleRoutes {
 }
 
 fn into_response(answer: Result<Response, std::convert::Infallible>) -> Response {
-    answer.unwrap_or_else(|never| match never {})
+    explained(answer.unwrap_or_else(|never| match never {}))
+}
+
+/// The router says "no such route" and "no such method" by a status alone.
+fn explained(response: Response) -> Response {
+    let is_bare = response.body().size_hint().exact() == Some(0);
+    match response.status() {
+        StatusCode::NOT_FOUND if is_bare => NO_ROUTE.into_response(),
+        StatusCode::METHOD_NOT_ALLOWED if is_bare => NO_METHOD.into_response(),
+        _ => response,
+    }
 }

@@ -1,3 +1,0 @@
-fn main() {
-    println!("{:?}", autoclave_base::Phi::new("Ada"));
-}

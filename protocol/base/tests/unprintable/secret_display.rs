@@ -1,3 +1,0 @@
-fn main() {
-    println!("{}", autoclave_base::Secret::new([1_u8; 32]));
-}
