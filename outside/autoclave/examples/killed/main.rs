@@ -54,7 +54,7 @@ async fn main() -> Any<()> {
     let session = sign_in(&client, &account).await?;
     running.stop().await?;
     let mut parties = Parties::start(&options).await?;
-    let released = releases(&mut parties).await?;
+    let released = releases(&mut parties, &client).await?;
     let answered = answers(&mut parties, &session, &workspace).await?;
     say(&format!("{released}\n{answered}"));
     Ok(())
@@ -76,16 +76,16 @@ fn kills() -> impl Iterator<Item = Kill> {
     calls.chain(MOMENTS_MS.into_iter().map(|ms| Kill::After(Duration::from_millis(ms))))
 }
 
-/// The diagnosis enclave asks for its model's key whenever it starts; it is ready if and
-/// only if the key arrived.
-async fn releases(parties: &mut Parties) -> Any<String> {
+/// The diagnosis enclave asks for its model's key whenever it starts, and can load the model
+/// if and only if the key arrived.
+async fn releases(parties: &mut Parties, client: &Client) -> Any<String> {
     let (mut rounds, mut died, mut left) = (0, 0, 0);
     for kill in kills() {
         parties.kill(Party::Diagnosis).await?;
         let before = parties.lines(Party::Broker, "release", KEY)?;
         let trap = parties.trap(Party::Broker, kill).await?;
         parties.spawn(Party::Diagnosis)?;
-        let arrived = parties.ready_or_dead(Party::Diagnosis, Party::Broker, KEY_WAIT).await;
+        let arrived = parties.key_arrives(client, KEY_WAIT).await;
         died += u32::from(parties.is_dead(Party::Broker));
         drop(trap);
         parties.kill(Party::Broker).await?;

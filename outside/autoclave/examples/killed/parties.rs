@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use autoclave::deploy::Options;
 use autoclave::deploy::layout::Layout;
 use autoclave::deploy::party::Party;
+use autoclave::deploy::{Options, model_state};
+use autoclave_client::Client;
 use autoclave_client::http::Http;
 use tokio::time::sleep;
 
@@ -128,22 +129,18 @@ impl Parties {
         }
     }
 
-    /// Whether `party` becomes ready before `other` dies, or on what `other` last sent.
-    pub(crate) async fn ready_or_dead(
-        &mut self,
-        party: Party,
-        other: Party,
-        limit: Duration,
-    ) -> bool {
+    /// Whether diagnosis loads its model before the broker dies, or with what the broker
+    /// sent last. It can do so only with the key.
+    pub(crate) async fn key_arrives(&mut self, client: &Client, limit: Duration) -> bool {
         let began = Instant::now();
-        while began.elapsed() < limit && !self.is_dead(other) {
-            if self.is_ready(party).await {
+        while began.elapsed() < limit && !self.is_dead(Party::Broker) {
+            if has_model(client).await {
                 return true;
             }
             sleep(PAUSE).await;
         }
         sleep(LAST_BYTES_WAIT).await;
-        self.is_ready(party).await
+        has_model(client).await
     }
 
     async fn is_ready(&self, party: Party) -> bool {
@@ -167,6 +164,10 @@ impl Parties {
         let all = String::from_utf8(output.stdout)?;
         Ok(all.lines().filter(|line| line.contains(&event) && line.contains(text)).count())
     }
+}
+
+async fn has_model(client: &Client) -> bool {
+    matches!(model_state::trouble(client).await, Ok(None))
 }
 
 impl Drop for Parties {
