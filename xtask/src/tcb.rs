@@ -68,7 +68,7 @@ fn is_enclave(package: &Package) -> bool {
 fn section(workspace: &Workspace, enclave: &Package) -> Result<(String, Count), String> {
     let (mut ours, mut others) = (Count::default(), Count::default());
     let mut rows = String::new();
-    let crates = workspace.closure(enclave);
+    let crates = workspace.closure(enclave)?;
     for package in &crates {
         let count = count_folder(&package.folder())?;
         let total = if package.is_ours() { &mut ours } else { &mut others };

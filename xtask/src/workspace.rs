@@ -1,6 +1,6 @@
 //! What cargo says of the workspace: our crates, and every crate that a binary is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -100,18 +100,23 @@ impl Workspace {
         ids.filter_map(|id| self.packages.get(id)).collect()
     }
 
-    /// `package` and everything that its shipped code is built on, sorted by name.
-    pub(crate) fn closure(&self, package: &Package) -> Vec<&Package> {
-        let mut seen: BTreeMap<(&str, &str), &Package> = BTreeMap::new();
-        let mut open = vec![package.id.as_str()];
-        while let Some(id) = open.pop() {
-            let Some(found) = self.packages.get(id) else { continue };
-            if seen.insert((&found.name, &found.version), found).is_none() {
-                open.extend(self.normal.get(id).into_iter().flatten().map(String::as_str));
-            }
-        }
-        seen.into_values().collect()
+    /// `package` and everything that its shipped code is built on, sorted by name. Asked of
+    /// `cargo tree`, because `cargo metadata` counts what only tests switch on as well.
+    pub(crate) fn closure(&self, package: &Package) -> Result<Vec<&Package>, String> {
+        let arguments = ["tree", "--locked", "--edges=normal", "--prefix=none", "--package"];
+        let text = output(cargo(), &[&arguments[..], &[&package.name]].concat())?;
+        let named: BTreeSet<_> = text.lines().filter_map(name_and_version).collect();
+        let is_named = |one: &&Package| named.contains(&(one.name.as_str(), one.version.as_str()));
+        let mut found: Vec<_> = self.packages.values().filter(is_named).collect();
+        found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+        Ok(found)
     }
+}
+
+/// `name vVERSION …`, as `cargo tree` prints it.
+fn name_and_version(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.split_once(" v")?;
+    Some((name, rest.split(' ').next()?))
 }
 
 fn host() -> Result<String, String> {

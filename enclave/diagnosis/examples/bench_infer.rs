@@ -65,8 +65,8 @@ async fn sealed_diagnosis(
 ) -> Any<()> {
     let asked = http::Request::post("/diagnose/brain-mri").body(image.to_vec())?;
     let (sealed, opener) = request::seal_bytes(asked, to, now).await?;
-    let opened = request::open(keys, futures::io::Cursor::new(sealed)).await?;
-    let (inner, responder) = opened.into_parts();
+    let inside = request::open(keys, futures::io::Cursor::new(sealed)).await?;
+    let (inner, responder) = inside.into_parts();
     let image = inner.into_body().read_all(ANSWER_BYTES_MAX).await?;
     let answer = responder.seal_bytes(http::Response::new(diagnose(engine, &image)?)).await?;
     opener.open_bytes(answer, ANSWER_BYTES_MAX).await?;
