@@ -16,9 +16,9 @@ const PARTIES: [&str; 6] = [
 
 /// Builds every party once, in the profile that tests share.
 pub(crate) fn build() -> Outcome {
-    let mut arguments = vec!["build", "--locked"];
+    let mut arguments = vec!["build", "--locked", "--bins"];
     for party in PARTIES {
-        arguments.extend(["--package", party, "--bins"]);
+        arguments.extend(["--package", party]);
     }
     shell::run(cargo(), &arguments)
 }

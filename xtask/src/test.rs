@@ -19,7 +19,9 @@ pub(crate) fn run(names: &[String]) -> Outcome {
         lines.push(one(suite)?);
     }
     say("\nsuites:");
-    lines.iter().for_each(|line| say(line));
+    for line in &lines {
+        say(line);
+    }
     Ok(())
 }
 

@@ -28,22 +28,27 @@ const UNFINISHED: [&str; 4] = ["todo!(", "unimplemented!(", "FIXME", "XXX"];
 pub(crate) fn run() -> Outcome {
     let mut findings = layers(&Workspace::load()?);
     let listed = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
-    for name in listed.lines().filter(|name| name.ends_with(".rs")) {
+    for name in listed.lines().filter(|name| is_rust(name)) {
         let path = root().join(name);
         if let Ok(text) = fs::read_to_string(&path) {
             findings.extend(source(name, &text));
         }
     }
     findings.extend(promises(&listed));
-    findings.iter().for_each(|finding| say(&format!("tidy: {finding}")));
+    for finding in &findings {
+        say(&format!("tidy: {finding}"));
+    }
     if findings.is_empty() { Ok(()) } else { Err(format!("{} findings", findings.len())) }
+}
+
+fn is_rust(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "rs")
 }
 
 /// Tests and files that PROMISES.md names and that are not there.
 fn promises(listed: &str) -> Vec<String> {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap_or_default();
-    let sources: Vec<String> =
-        listed.lines().filter(|name| name.ends_with(".rs")).map(read).collect();
+    let sources: Vec<String> = listed.lines().filter(|name| is_rust(name)).map(read).collect();
     let kept = |name: &str| {
         let function = format!("fn {name}(");
         listed.lines().any(|file| file.starts_with(name))
@@ -108,14 +113,14 @@ fn functions(text: &str) -> Vec<(usize, String, usize)> {
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = function_name(line) else { continue };
         let indent = line.len() - line.trim_start().len();
-        let closes = |other: &&str| {
+        let closes = |other: &str| {
             other.len() - other.trim_start().len() == indent && other.trim_start().starts_with('}')
         };
         let one_line = line.trim_end().ends_with('}') || line.trim_end().ends_with(';');
         let length = if one_line {
             1
         } else {
-            lines[at + 1..].iter().position(|other| closes(&other)).map_or(1, |end| end + 2)
+            lines[at + 1..].iter().position(|other| closes(other)).map_or(1, |end| end + 2)
         };
         found.push((at + 1, name.to_owned(), length));
     }

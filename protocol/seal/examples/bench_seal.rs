@@ -56,8 +56,8 @@ async fn round_trip(
 ) -> Any<()> {
     let asked = http::Request::post("/echo").body(body.to_vec())?;
     let (sealed, opener) = request::seal_bytes(asked, to, now).await?;
-    let opened = request::open(keys, futures::io::Cursor::new(sealed)).await?;
-    let (inner, responder) = opened.into_parts();
+    let inside = request::open(keys, futures::io::Cursor::new(sealed)).await?;
+    let (inner, responder) = inside.into_parts();
     let content = inner.into_body().read_all(body.len()).await?;
     let answer = responder.seal_bytes(http::Response::new(content)).await?;
     let answered = opener.open_bytes(answer, body.len()).await?;

@@ -2,14 +2,14 @@ use serde_json::json;
 
 use super::*;
 
-const SCHEMA: &str = r#"
+const SCHEMA: &str = r"
 entity Key = { owner: String, workloads: Set<String>, sealed?: Bool };
 action release appliesTo {
   principal: Workload, resource: Key,
   context: { now: datetime, site?: String },
 };
 action inspect appliesTo { principal: [Workload, Staff], resource: Key, context: Personal };
-"#;
+";
 
 const RULES: &str = r#"
 @id("model-to-diagnosis")
