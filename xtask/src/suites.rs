@@ -45,6 +45,7 @@ pub(crate) const SUITES: &[Suite] = &[
         run: interop,
     },
     Suite { name: "model", what: "Dice on the validation patients", run: model },
+    Suite { name: "engines", what: "rten against ONNX Runtime", run: engines },
     Suite { name: "lint", what: "clippy, warnings refused", run: lint },
     Suite { name: "deny", what: "licences, bans, sources of dependencies", run: deny },
 ];
@@ -114,6 +115,13 @@ fn killed() -> Result<Ran, String> {
     passed(run(cargo(), &arguments))
 }
 
+/// Runs an example program; it is built as the unit tests are, which built it already.
+fn example(name: &str, argument: &str) -> Result<Ran, String> {
+    run(cargo(), &["build", "--locked", "--workspace", "--examples"])?;
+    let program = root().join("target/debug/examples").join(name);
+    passed(run(&program.to_string_lossy(), &[argument]))
+}
+
 /// Installs a Debian package, where that is possible.
 fn debian(package: &str) -> bool {
     has("apt-get", "--version")
@@ -166,10 +174,26 @@ fn model() -> Result<Ran, String> {
     if !data.join("slices.csv").exists() {
         return skipped("the validation images are not here (../shared/mri)");
     }
-    let data = data.to_string_lossy().into_owned();
-    let arguments =
-        ["run", "--locked", "--package", "autoclave-diagnosis", "--example", "measure_model"];
-    passed(run(cargo(), &[&arguments[..], &["--", &data]].concat()))
+    example("measure_model", &data.to_string_lossy())
+}
+
+fn engines() -> Result<Ran, String> {
+    let Some(library) = onnxruntime() else {
+        return skipped("ONNX Runtime could not be fetched from PyPI");
+    };
+    example("compare_engines", &library)
+}
+
+/// The native library out of its Python wheel, under `target/`.
+fn onnxruntime() -> Option<String> {
+    let home = root().join("target/onnxruntime");
+    let library = home.join("onnxruntime/capi/libonnxruntime.so.1.31.1");
+    if !library.exists() {
+        let home = home.to_string_lossy();
+        let wanted = ["-m", "pip", "install", "--quiet", "--no-deps", "--target"];
+        run(&python()?, &[&wanted[..], &[&home, "onnxruntime==1.31.1"]].concat()).ok()?;
+    }
+    library.exists().then(|| library.to_string_lossy().into_owned())
 }
 
 fn deny() -> Result<Ran, String> {

@@ -7,8 +7,6 @@ const ADD_ONE: &[u8] = include_bytes!("../../tests/fixtures/add-one.onnx");
 const THRESHOLD: &[u8] = include_bytes!("../../tests/fixtures/threshold.onnx");
 const RECIPROCAL: &[u8] = include_bytes!("../../tests/fixtures/reciprocal.onnx");
 const INTEGERS: &[u8] = include_bytes!("../../tests/fixtures/integers.onnx");
-/// Where a developer may put an ONNX Runtime; the tests that need one do nothing without.
-const LIBRARY_VARIABLE: &str = "AUTOCLAVE_ONNXRUNTIME";
 
 fn two() -> NonZeroU8 {
     NonZeroU8::new(2).unwrap()
@@ -18,98 +16,64 @@ fn rten() -> Runtime {
     Runtime::start(&EngineConfig::Rten { threads: two() }).unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a developer names a library that the repository cannot carry"
-)]
-fn onnxruntime() -> Option<Runtime> {
-    let path = PathBuf::from(std::env::var(LIBRARY_VARIABLE).ok()?);
-    let digest = Digest::of(std::fs::read(&path).unwrap());
-    let library = crate::config::LibraryConfig { path, digest };
-    Some(Runtime::start(&EngineConfig::Ort { threads: two(), library }).unwrap())
-}
-
-fn runtimes() -> impl Iterator<Item = Runtime> {
-    [Some(rten()), onnxruntime()].into_iter().flatten()
-}
-
 fn tensor(name: &str, shape: &[usize], data: &[f32]) -> Tensor {
     Tensor::new(name, shape.to_vec(), data.to_vec()).ok().unwrap()
 }
 
 #[test]
 fn a_model_tells_its_inputs_and_outputs() {
-    for runtime in runtimes() {
-        let model = runtime.load(THRESHOLD).unwrap();
-        let spec = |name: &str, channels| TensorSpec {
-            name: name.into(),
-            shape: vec![None, Some(channels), Some(256), Some(256)],
-        };
-        assert_eq!(
-            *model.spec(),
-            IoSpec { inputs: vec![spec("image", 3)], outputs: vec![spec("probability", 1)] }
-        );
-    }
+    let runtime = rten();
+    let model = runtime.load(THRESHOLD).unwrap();
+    let spec = |name: &str, channels| TensorSpec {
+        name: name.into(),
+        shape: vec![None, Some(channels), Some(256), Some(256)],
+    };
+    assert_eq!(
+        *model.spec(),
+        IoSpec { inputs: vec![spec("image", 3)], outputs: vec![spec("probability", 1)] }
+    );
 }
 
 #[test]
 fn tensors_go_through_with_any_batch() {
-    for runtime in runtimes() {
-        let model = runtime.load(ADD_ONE).unwrap();
-        for rows in [1, 3] {
-            let x = tensor("x", &[rows, 2], &vec![0.5; rows * 2]);
-            let outputs = model.run(&[x.view()]).unwrap();
-            assert_eq!(outputs.len(), 1);
-            assert_eq!(outputs[0].name(), "y");
-            assert_eq!(outputs[0].shape(), [rows, 2]);
-            assert_eq!(outputs[0].data(), vec![1.5; rows * 2]);
-        }
+    let runtime = rten();
+    let model = runtime.load(ADD_ONE).unwrap();
+    for rows in [1, 3] {
+        let x = tensor("x", &[rows, 2], &vec![0.5; rows * 2]);
+        let outputs = model.run(&[x.view()]).unwrap();
+        assert_eq!(outputs.len(), 1);
+        assert_eq!(outputs[0].name(), "y");
+        assert_eq!(outputs[0].shape(), [rows, 2]);
+        assert_eq!(outputs[0].data(), vec![1.5; rows * 2]);
     }
 }
 
 #[test]
 fn wrong_inputs_never_reach_the_engine() {
-    for runtime in runtimes() {
-        let model = runtime.load(ADD_ONE).unwrap();
-        let code = |input: Tensor| model.run(&[input.view()]).err().map(|error| error.code());
-        assert_eq!(code(tensor("z", &[1, 2], &[0.0; 2])), Some("tensor.name"));
-        assert_eq!(code(tensor("x", &[1, 3], &[0.0; 3])), Some("tensor.shape"));
-        assert_eq!(model.run(&[]).err().map(|error| error.code()), Some("tensor.missing"));
-    }
+    let runtime = rten();
+    let model = runtime.load(ADD_ONE).unwrap();
+    let code = |input: Tensor| model.run(&[input.view()]).err().map(|error| error.code());
+    assert_eq!(code(tensor("z", &[1, 2], &[0.0; 2])), Some("tensor.name"));
+    assert_eq!(code(tensor("x", &[1, 3], &[0.0; 3])), Some("tensor.shape"));
+    assert_eq!(model.run(&[]).err().map(|error| error.code()), Some("tensor.missing"));
 }
 
 #[test]
 fn a_result_that_is_not_finite_is_refused() {
-    for runtime in runtimes() {
-        let model = runtime.load(RECIPROCAL).unwrap();
-        let run = |data: &[f32]| {
-            model.run(&[tensor("x", &[1, 2], data).view()]).map(|outputs| outputs.len())
-        };
-        assert!(matches!(run(&[1.0, 2.0]), Ok(1)));
-        assert!(matches!(run(&[1.0, 0.0]), Err(RunError::Output)));
-    }
+    let runtime = rten();
+    let model = runtime.load(RECIPROCAL).unwrap();
+    let run =
+        |data: &[f32]| model.run(&[tensor("x", &[1, 2], data).view()]).map(|outputs| outputs.len());
+    assert!(matches!(run(&[1.0, 2.0]), Ok(1)));
+    assert!(matches!(run(&[1.0, 0.0]), Err(RunError::Output)));
 }
 
 #[test]
 fn other_bytes_and_other_types_are_not_loaded() {
-    for runtime in runtimes() {
-        let code = |bytes: &[u8]| runtime.load(bytes).err().map(|error| error.code());
-        assert_eq!(code(b"not a model"), Some("engine.load"));
-        assert_eq!(code(INTEGERS), Some("engine.io_unsupported"));
-    }
-}
-
-#[test]
-fn both_engines_agree() {
-    let Some(other) = onnxruntime() else { return };
-    let noise: Vec<f32> =
-        (0..3 * 256 * 256_u32).map(|i| f32::from((i * 7919 % 511) as u16) / 255.0 - 1.0).collect();
-    let image = tensor("image", &[1, 3, 256, 256], &noise);
-    let run =
-        |runtime: Runtime| runtime.load(THRESHOLD).unwrap().run(&[image.view()]).unwrap().remove(0);
-    let (ours, theirs) = (run(rten()), run(other));
-    let far = ours.data().iter().zip(theirs.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(far < 1e-5, "{far}");
+    let runtime = rten();
+    let code = |bytes: &[u8]| runtime.load(bytes).err().map(|error| error.code());
+    assert_eq!(code(b"not a model"), Some("engine.load"));
+    assert_eq!(code(INTEGERS), Some("engine.io_unsupported"));
 }
 
 #[test]
