@@ -1,0 +1,2 @@
+// The declarations came first; what they declare follows.
+export {};
