@@ -3,7 +3,9 @@
 
 mod bench;
 mod demo;
+mod reproduce;
 mod running;
+mod sbom;
 mod shell;
 mod suites;
 mod tcb;
@@ -20,7 +22,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [SUITE...]      all suites, or those named; prints what was skipped and why
   bench [seal|infer]   figures as ratios, peer and ours in turn in the same run
   tidy                 what a program can check of our style: sizes, layering, words
-  tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date";
+  tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date
+  sbom                 what each binary is made of, as CycloneDX, under target/sbom
+  reproduce [ENCLAVE...] builds the enclaves twice in two folders; the bytes must agree";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("tidy") => tidy::run(),
         Some("tcb") => tcb::run(&rest),
+        Some("sbom") => sbom::run(),
+        Some("reproduce") => reproduce::run_twice(&rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -15,6 +15,7 @@ pub(crate) struct Package {
     pub(crate) version: String,
     pub(crate) manifest_path: PathBuf,
     pub(crate) source: Option<String>,
+    pub(crate) license: Option<String>,
 }
 
 impl Package {
