@@ -3,7 +3,7 @@ checks the receipt, and tries what must be refused.
 
     python3 client.py DEMO_FOLDER IMAGE OUT_FOLDER      (the demo in DEMO_FOLDER runs)
 
-ARCHITECTURE.md and the vectors are all that it needs to know; its libraries are PyJWT and
+WIRE.md and the vectors are all that it needs to know; its libraries are PyJWT and
 cryptography. It first compares its sealing with the vectors. It prints one line of JSON;
 whatever does not hold ends it with a status other than 0.
 """

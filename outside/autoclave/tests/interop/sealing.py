@@ -1,7 +1,7 @@
 """Sealed requests: binary HTTP (RFC 9292) in chunked Oblivious HTTP over HPKE (RFC 9180).
 
 HPKE base mode with X25519, HKDF-SHA256 and AES-128-GCM, written on `cryptography` alone from
-the RFCs, ARCHITECTURE.md and protocol/seal/vectors.
+the RFCs, WIRE.md and protocol/seal/vectors.
 
     python3 sealing.py VECTORS_FOLDER      (compares all of it with the vectors)
 """

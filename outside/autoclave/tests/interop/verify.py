@@ -3,7 +3,7 @@ receipts, cryptography for keys, and a Merkle tree written from RFC 9162 alone.
 
     python3 verify.py FOLDER      (a folder that `autoclave demo --check --dir` filled)
 
-It shares no code with Autoclave; ARCHITECTURE.md is all that it was written from. Any
+It shares no code with Autoclave; WIRE.md is all that it was written from. Any
 assertion that fails ends it with a status other than 0.
 """
 
