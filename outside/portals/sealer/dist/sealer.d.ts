@@ -1,261 +1,259 @@
-/** Attested, sealed requests to Autoclave enclaves. See README.md. */
-
 /** A public key as JSON (RFC 7517). Members that are not named here are passed over. */
 export interface Jwk {
-  readonly kty: string;
-  readonly crv?: string;
-  readonly x?: string;
-  readonly y?: string;
-  readonly pub?: string;
-  readonly alg?: string;
-  readonly use?: string;
-  readonly kid?: string;
+    readonly kty: string;
+    readonly crv?: string;
+    readonly x?: string;
+    readonly y?: string;
+    readonly pub?: string;
+    readonly alg?: string;
+    readonly use?: string;
+    readonly kid?: string;
 }
-
 /** A development root: it signs what a TEE would. Nothing under it is confidential. */
 export interface SoftwareRoot {
-  readonly kind: 'software';
-  readonly jwk: Jwk;
+    readonly kind: 'software';
+    readonly jwk: Jwk;
 }
-
 /** Roots for TPM 2.0: endorsement CAs (DER in base64) and the keys of attestation CAs. */
 export interface TpmRoot {
-  readonly kind: 'tpm';
-  readonly ek_roots: readonly string[];
-  readonly ak_issuers: readonly Jwk[];
-  /** Whether software TPMs count; then nothing under it is backed by hardware. */
-  readonly development: boolean;
+    readonly kind: 'tpm';
+    readonly ek_roots: readonly string[];
+    readonly ak_issuers: readonly Jwk[];
+    /** Whether software TPMs count; then nothing under it is backed by hardware. */
+    readonly development: boolean;
 }
-
 /** A root of a kind of TEE. */
 export type Root = SoftwareRoot | TpmRoot;
-
 /** What a client starts from, as it stands in `trust.json`. */
 export interface TrustAnchors {
-  readonly roots: readonly Root[];
-  readonly release_keys: readonly Jwk[];
-  readonly issuer: string;
-  readonly manifest_serial_min?: number;
+    readonly roots: readonly Root[];
+    readonly release_keys: readonly Jwk[];
+    readonly issuer: string;
+    readonly manifest_serial_min?: number;
 }
-
 /** The checks of a handshake, in the order in which they are made. */
-export type CheckId =
-  | 'attestor.evidence'
-  | 'attestor.manifest'
-  | 'attestor.keys'
-  | 'peer.evidence'
-  | 'peer.token'
-  | 'peer.measurement'
-  | 'peer.keys';
-
+export type CheckId = 'attestor.evidence' | 'attestor.manifest' | 'attestor.keys' | 'peer.evidence' | 'peer.token' | 'peer.measurement' | 'peer.keys';
 /** One check: whether it held, and the stable code where it did not. */
 export interface CheckStep {
-  readonly id: CheckId;
-  readonly ok: boolean;
-  /** Such as `token.expired`. */
-  readonly code?: string;
+    readonly id: CheckId;
+    readonly ok: boolean;
+    /** Such as `token.expired`. */
+    readonly code?: string;
 }
-
 /** An enclave that was verified. All times are seconds since 1970. */
 export interface VerifiedEnclave {
-  /** Its name on the release manifest, such as `clinic`. */
-  readonly workload: string;
-  /** Its kind of TEE: `software`, `tpm`. */
-  readonly kind: string;
-  /** Whether hardware vouches for it. Where false, nothing is confidential. */
-  readonly hwBacked: boolean;
-  /** `sha256:` and 64 hex digits over binary, configuration and libraries. */
-  readonly measurement: string;
-  /** The attestor's own measurement. */
-  readonly attestorMeasurement: string;
-  /** base64url digest of the appraisal policy. */
-  readonly policyHash: string;
-  readonly manifestSerial: number;
-  /** When its token was signed. */
-  readonly issuedAt: number;
-  /** From when the token does not count any more. */
-  readonly expiresAt: number;
-  /** When the handshake ended. */
-  readonly verifiedAt: number;
-  /** The security version of its code. */
-  readonly svn?: number;
-  /** All checks, each of which held. */
-  readonly steps: readonly CheckStep[];
-  /** The token (JWT). */
-  readonly token: string;
-  /** The Ed25519 key of its ledger (32 bytes; empty where it keeps no ledger). */
-  readonly ledgerKey: Uint8Array;
+    /** Its name on the release manifest, such as `clinic`. */
+    readonly workload: string;
+    /** Its kind of TEE: `software`, `tpm`. */
+    readonly kind: string;
+    /** Whether hardware vouches for it. Where false, nothing is confidential. */
+    readonly hwBacked: boolean;
+    /** `sha256:` and 64 hex digits over binary, configuration and libraries. */
+    readonly measurement: string;
+    /** The attestor's own measurement. */
+    readonly attestorMeasurement: string;
+    /** base64url digest of the appraisal policy. */
+    readonly policyHash: string;
+    readonly manifestSerial: number;
+    /** When its token was signed. */
+    readonly issuedAt: number;
+    /** From when the token does not count any more. */
+    readonly expiresAt: number;
+    /** When the handshake ended. */
+    readonly verifiedAt: number;
+    /** The security version of its code. */
+    readonly svn?: number;
+    /** All checks, each of which held. */
+    readonly steps: readonly CheckStep[];
+    /** The token (JWT). */
+    readonly token: string;
+    /** The Ed25519 key of its ledger (32 bytes; empty where it keeps no ledger). */
+    readonly ledgerKey: Uint8Array;
 }
-
 /** A request to an enclave. The path is the enclave's own. */
 export interface SealedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | Blob;
-  /** Told while the sealed request is uploaded: bytes of the sealed message. */
-  readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
-  readonly signal?: AbortSignal;
+    readonly method: string;
+    readonly path: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: Uint8Array | Blob;
+    /** Told while the sealed request is uploaded: bytes of the sealed message. */
+    readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
+    readonly signal?: AbortSignal;
 }
-
 /** An answer out of the seal. Header names are in lower case. */
 export interface OpenedAnswer {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: Uint8Array;
+    readonly status: number;
+    readonly headers: Record<string, string>;
+    readonly body: Uint8Array;
 }
-
 /** Why an enclave was verified again. */
 export type ReattestReason = 'key_changed' | 'measurement_changed' | 'expired';
-
 /** What happens on a connection. */
-export type ConnectionEvent =
-  | { readonly type: 'verifying' }
-  | { readonly type: 'verified'; readonly enclave: VerifiedEnclave }
-  | {
-      readonly type: 'reattested';
-      readonly previous: VerifiedEnclave;
-      readonly current: VerifiedEnclave;
-      readonly reason: ReattestReason;
-    }
-  | { readonly type: 'refused'; readonly error: Refused };
-
-
+export type ConnectionEvent = {
+    readonly type: 'verifying';
+} | {
+    readonly type: 'verified';
+    readonly enclave: VerifiedEnclave;
+} | {
+    readonly type: 'reattested';
+    readonly previous: VerifiedEnclave;
+    readonly current: VerifiedEnclave;
+    readonly reason: ReattestReason;
+} | {
+    readonly type: 'refused';
+    readonly error: Refused;
+};
 /** The checks of a receipt, in the order in which they are made. */
-export type ReceiptStepId =
-  | 'attestor.evidence'
-  | 'attestor.manifest'
-  | 'attestor.keys'
-  | 'token'
-  | 'receipt.signature'
-  | 'receipt.result'
-  | 'receipt.image'
-  | 'ledger.inclusion'
-  | 'ledger.line';
-
+export type ReceiptStepId = 'attestor.evidence' | 'attestor.manifest' | 'attestor.keys' | 'token' | 'receipt.signature' | 'receipt.result' | 'receipt.image' | 'ledger.inclusion' | 'ledger.line';
 /** One check of a receipt. */
 export interface ReceiptStep {
-  readonly id: ReceiptStepId;
-  readonly ok: boolean;
-  /** Such as `receipt.response`; `receipt.not_checked` where an earlier check failed. */
-  readonly code?: string;
+    readonly id: ReceiptStepId;
+    readonly ok: boolean;
+    /** Such as `receipt.response`; `receipt.not_checked` where an earlier check failed. */
+    readonly code?: string;
 }
-
 /** What a receipt says. */
 export interface Receipt {
-  readonly iss: string;
-  readonly sub: string;
-  readonly iat: number;
-  readonly jti: string;
-  readonly engine: string;
-  readonly model: { readonly name: string; readonly version: string; readonly digest: string };
-  readonly request: string;
-  readonly response: string;
-  readonly token: string;
-  readonly policy: string;
-  readonly chain: readonly string[];
-  readonly line: { readonly origin: string; readonly index: number };
+    readonly iss: string;
+    readonly sub: string;
+    readonly iat: number;
+    readonly jti: string;
+    readonly engine: string;
+    readonly model: {
+        readonly name: string;
+        readonly version: string;
+        readonly digest: string;
+    };
+    readonly request: string;
+    readonly response: string;
+    readonly token: string;
+    readonly policy: string;
+    readonly chain: readonly string[];
+    readonly line: {
+        readonly origin: string;
+        readonly index: number;
+    };
 }
-
 /** The outcome of `verifyDiagnosis`. It holds only where `ok` is true. */
 export interface ReceiptCheck {
-  readonly ok: boolean;
-  /** The code of the first check that failed. */
-  readonly code?: string;
-  /** Always all nine checks. */
-  readonly steps: readonly ReceiptStep[];
-  /** What the receipt says, once its signature was verified. */
-  readonly receipt?: Receipt;
-  /** The enclave that signed it, once its token was verified. */
-  readonly enclave?: { readonly kind: string; readonly hwBacked: boolean; readonly measurement: string };
-  /** The ledger's size at the checkpoint of the proof, once that was verified. */
-  readonly ledgerSize?: number;
+    readonly ok: boolean;
+    /** The code of the first check that failed. */
+    readonly code?: string;
+    /** Always all nine checks. */
+    readonly steps: readonly ReceiptStep[];
+    /** What the receipt says, once its signature was verified. */
+    readonly receipt?: Receipt;
+    /** The enclave that signed it, once its token was verified. */
+    readonly enclave?: {
+        readonly kind: string;
+        readonly hwBacked: boolean;
+        readonly measurement: string;
+    };
+    /** The ledger's size at the checkpoint of the proof, once that was verified. */
+    readonly ledgerSize?: number;
 }
 
+/** What a refusal knows besides its code. */
+export interface RefusedDetails {
+    readonly step?: CheckId;
+    readonly steps?: readonly CheckStep[];
+    readonly status?: number;
+    readonly sent?: boolean;
+}
 /**
  * A party is not believed, or an exchange failed outside the seal. The message is one sentence
  * without any part of a request, an answer or a key.
  */
 export declare class Refused extends Error {
-  /** Stable, such as `token.expired` or `seal.truncated`. */
-  readonly code: string;
-  /** The check that failed, where it was one. */
-  readonly step?: CheckId;
-  /** All checks up to the one that failed. */
-  readonly steps: readonly CheckStep[];
-  /** The HTTP status, where one was answered in clear. */
-  readonly status?: number;
-  /** Whether a sealed request was on its way; false says that nothing was sent. */
-  readonly sent: boolean;
+    /** Stable, such as `token.expired` or `seal.truncated`. */
+    readonly code: string;
+    /** The check that failed, where it was one. */
+    readonly step?: CheckId;
+    /** All checks up to the one that failed. */
+    readonly steps: readonly CheckStep[];
+    /** The HTTP status, where one was answered in clear. */
+    readonly status?: number;
+    /** Whether a sealed request was on its way; false says that nothing was sent. */
+    readonly sent: boolean;
+    constructor(code: string, details?: RefusedDetails);
+    /** The same refusal with more known about it. */
+    with(details: RefusedDetails): Refused;
 }
-
 /** A problem document (RFC 9457) from inside the seal: the enclave itself said so. */
 export declare class Problem extends Error {
-  readonly status: number;
-  readonly code: string;
-  /** The problem in an answer, or undefined where its status is below 400. */
-  static of(answer: OpenedAnswer): Problem | undefined;
+    /** The HTTP status inside the seal. */
+    readonly status: number;
+    /** Stable, such as `session.refused`. */
+    readonly code: string;
+    /** Seconds after which it is worth to try again, where the enclave said so. */
+    readonly retryAfter?: number;
+    constructor(status: number, code: string, title: string, retryAfter?: number);
+    /** The problem in an answer, or undefined where its status is below 400. */
+    static of(answer: OpenedAnswer): Problem | undefined;
 }
 
+/** How to connect. */
 export interface ConnectionOptions {
-  /** The edge, such as `https://h:port`; empty for the page's own origin. */
-  readonly base: string;
-  readonly trust: TrustAnchors;
-  readonly fetch?: typeof fetch;
-  /** Milliseconds since 1970, as `Date.now`. */
-  readonly now?: () => number;
-  readonly onEvent?: (event: ConnectionEvent) => void;
+    /** The edge, such as `https://h:port`; empty for the page's own origin. */
+    readonly base: string;
+    readonly trust: TrustAnchors;
+    readonly fetch?: typeof fetch;
+    /** Milliseconds since 1970, as `Date.now`. */
+    readonly now?: () => number;
+    readonly onEvent?: (event: ConnectionEvent) => void;
 }
-
 /** A connection to a deployment. Nothing is sealed to a key that no verified token names. */
 export declare class Connection {
-  constructor(options: ConnectionOptions);
-  /** Runs the whole handshake: attestor, then the party. Throws `Refused`. */
-  verify(workload: string): Promise<VerifiedEnclave>;
-  /** What was verified last, if anything. */
-  current(workload: string): VerifiedEnclave | undefined;
-  /**
-   * Seals and sends a request, and opens the answer, whatever its status. Verifies first where
-   * that was not done or has expired. Where the enclave has lost its key it is verified again
-   * and the request sealed anew, once. Throws `Refused`.
-   */
-  send(workload: string, request: SealedRequest): Promise<OpenedAnswer>;
+    #private;
+    /** Nothing is asked of anybody yet. Throws `Refused` (`client.trust`) for bad trust. */
+    constructor(options: ConnectionOptions);
+    /** The present time by this connection's clock (seconds since 1970). */
+    now(): number;
+    /** Runs the whole handshake: attestor, then the party. Throws `Refused`. */
+    verify(workload: string): Promise<VerifiedEnclave>;
+    /** What was verified last, if anything. */
+    current(workload: string): VerifiedEnclave | undefined;
+    /**
+     * Seals and sends a request, and opens the answer, whatever its status. Verifies first where
+     * that was not done or has expired. Where the enclave has lost its key it is verified again
+     * and the request sealed anew, once. Throws `Refused`.
+     */
+    send(workload: string, request: SealedRequest): Promise<OpenedAnswer>;
 }
 
+/** What a person types to sign in. */
 export interface Credentials {
-  readonly user: string;
-  readonly password: string;
-  readonly totp: string;
+    readonly user: string;
+    readonly password: string;
+    /** The six digits of the moment. */
+    readonly totp: string;
 }
-
 /** A signed-in person. The key of the session cannot be taken out of the browser. */
 export declare class Staff {
-  private constructor();
-  /** Throws `Problem` (`auth.refused`, `auth.paused`) or `Refused`. */
-  static signIn(connection: Connection, credentials: Credentials): Promise<Staff>;
-  readonly user: string;
-  readonly role: string;
-  /** Seconds since 1970. */
-  readonly expiresAt: number;
-  /**
-   * Sends within the session: adds `authorization`, `dpop`, and `purpose-of-use: TREAT` unless the
-   * headers name another. A status of 400 and above inside the seal throws `Problem`.
-   */
-  send(request: SealedRequest): Promise<OpenedAnswer>;
-  signOut(): Promise<void>;
+    #private;
+    readonly user: string;
+    readonly role: string;
+    /** Seconds since 1970. */
+    readonly expiresAt: number;
+    private constructor();
+    /** Throws `Problem` (`auth.refused`, `auth.paused`) or `Refused`. */
+    static signIn(connection: Connection, credentials: Credentials): Promise<Staff>;
+    /**
+     * Sends within the session: adds `authorization`, `dpop`, and `purpose-of-use: TREAT` unless the
+     * headers name another. A status of 400 and above inside the seal throws `Problem`.
+     */
+    send(request: SealedRequest): Promise<OpenedAnswer>;
+    /** Ends the session, here in any case, and at the clinic where it can be reached. */
+    signOut(): Promise<void>;
 }
 
 /** `sha256:` and 64 hex digits of some bytes, as receipts name images. */
 export declare function digest(bytes: Uint8Array | Blob): Promise<string>;
-
 /**
  * Checks what the clinic answers to `POST /imaging-studies/ID/diagnosis`, as of the time of the
- * receipt, from `trust` alone. Never throws for a receipt that does not hold.
+ * receipt, from `trust` alone. Never throws for a receipt that does not hold; throws `Refused`
+ * (`client.trust`) where the trust anchors are no such.
  *
  * @param imageDigest the `digest` of the image as it was sent at intake.
  */
-export declare function verifyDiagnosis(
-  answer: unknown,
-  trust: TrustAnchors,
-  imageDigest: string,
-): Promise<ReceiptCheck>;
+export declare function verifyDiagnosis(answer: unknown, trust: TrustAnchors, imageDigest: string): Promise<ReceiptCheck>;

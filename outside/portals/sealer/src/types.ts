@@ -2,6 +2,8 @@
 // It belongs to the page and to whoever embeds the package.
 // No type here holds a private key or a session.
 
+import type { Refused } from './refused.js';
+
 /** A public key as JSON (RFC 7517). Members that are not named here are passed over. */
 export interface Jwk {
   readonly kty: string;
@@ -120,15 +122,8 @@ export type ConnectionEvent =
       readonly current: VerifiedEnclave;
       readonly reason: ReattestReason;
     }
-  | { readonly type: 'refused'; readonly error: RefusedLike };
+  | { readonly type: 'refused'; readonly error: Refused };
 
-/** A refusal as events carry it: a `Refused`. */
-export interface RefusedLike extends Error {
-  readonly code: string;
-  readonly step?: CheckId;
-  readonly status?: number;
-  readonly sent: boolean;
-}
 
 /** The checks of a receipt, in the order in which they are made. */
 export type ReceiptStepId =
