@@ -158,7 +158,7 @@ pub(crate) fn caller(name: &str, svn: u32) -> Caller {
     keys.push(jwk(&key));
     let runtime = Runtime::new(Nonce::random(&mut Entropy), keys, None).unwrap();
     let anchors = TrustAnchors {
-        roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&root) }],
+        roots: vec![Root::Software { jwk: jwk(&root) }],
         release_keys: vec![jwk(&release)],
         issuer: ISSUER.to_owned(),
         manifest_serial_min: 0,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use autoclave_attest::evidence::TpmRoot;
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::ids::WorkloadName;
 use serde::Deserialize;
@@ -67,8 +68,8 @@ pub struct CellConfig {
     pub libraries: BTreeMap<String, PathBuf>,
 }
 
-/// `[trust]`: who may say what is released. Trust in hardware vendors' roots is compiled
-/// in; the attestor's keys follow from both.
+/// `[trust]`: who may say what is released, and which hardware is believed. The attestor's
+/// keys follow from both.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustConfig {
@@ -79,14 +80,20 @@ pub struct TrustConfig {
     /// The lowest serial of a manifest that is accepted.
     #[serde(default)]
     pub manifest_serial_min: u64,
+    /// Roots of genuine TPMs: of their vendors' endorsement certificates, and of the
+    /// stations that enrol them.
+    #[serde(default)]
+    pub tpm_roots: Vec<TpmRoot>,
 }
 
 /// `[development]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevelopmentConfig {
     /// The root under which software evidence is believed.
-    pub software_root: Jwk,
+    pub software_root: Option<Jwk>,
+    /// The root under which evidence of software TPMs is believed.
+    pub tpm_root: Option<TpmRoot>,
 }
 
 /// For a role without settings of its own.
@@ -111,9 +118,12 @@ pub enum ConfigRefusal {
         /// The file's.
         found: WorkloadName,
     },
-    /// A production profile names a development root.
+    /// A production profile names a development root, or `[trust]` does.
     #[error("a production configuration cannot name a development root")]
     DevelopmentRoot,
+    /// `[development]` names a root that does not say that it is for development.
+    #[error("a root under `[development]` must be for development")]
+    ProductionRoot,
     /// The attestor, and it alone, has no `cell.attestor`.
     #[error("`cell.attestor` is missing, or stands in the attestor's own configuration")]
     Attestor,
@@ -127,6 +137,7 @@ impl ConfigRefusal {
             Self::Malformed(_) => "config.malformed",
             Self::Workload { .. } => "config.workload",
             Self::DevelopmentRoot => "config.development_root",
+            Self::ProductionRoot => "config.production_root",
             Self::Attestor => "config.attestor",
         }
     }
@@ -168,11 +179,24 @@ fn check(common: &Common, workload: &WorkloadName) -> Result<(), ConfigRefusal> 
         let (expected, found) = (workload.clone(), common.cell.workload.clone());
         return Err(ConfigRefusal::Workload { expected, found });
     }
-    if common.profile == Profile::Production && common.development.is_some() {
-        return Err(ConfigRefusal::DevelopmentRoot);
-    }
+    roots_in_place(common)?;
     if (workload.as_str() == ATTESTOR) != common.cell.attestor.is_none() {
         return Err(ConfigRefusal::Attestor);
+    }
+    Ok(())
+}
+
+/// Roots of development stand under `[development]`, which production has not; all others
+/// under `[trust]`.
+fn roots_in_place(common: &Common) -> Result<(), ConfigRefusal> {
+    let production = common.profile == Profile::Production;
+    let trusted = common.trust.tpm_roots.iter().any(|root| root.development);
+    if trusted || (production && common.development.is_some()) {
+        return Err(ConfigRefusal::DevelopmentRoot);
+    }
+    let development = common.development.iter().find_map(|table| table.tpm_root.as_ref());
+    if development.is_some_and(|root| !root.development) {
+        return Err(ConfigRefusal::ProductionRoot);
     }
     Ok(())
 }

@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use autoclave_attest::evidence::{Root, TeeKind};
+use autoclave_attest::evidence::{Root, RootRefusal};
 use autoclave_attest::handshake::{
     Ask, AttestorCheck, HandshakeRefusal, Trust, TrustAnchors, VerifiedAttestor,
 };
-use autoclave_attest::jwk::JwkRefusal;
 use axum::body::Body;
 use http::Method;
 use tokio::sync::Mutex;
@@ -46,19 +45,24 @@ impl From<TrustError> for Refusal {
     }
 }
 
-/// What the configuration trusts. Roots of hardware vendors join those here as their
-/// verifiers do.
+/// What the configuration trusts.
 pub(crate) fn anchors(common: &Common) -> Result<Trust, BootError> {
-    let software = |root| Root { kind: TeeKind::Software, jwk: root };
-    let development = common.development.clone().map(|table| software(table.software_root));
     let anchors = TrustAnchors {
-        roots: development.into_iter().collect(),
+        roots: roots(common),
         release_keys: common.trust.release_keys.clone(),
         issuer: common.trust.issuer.clone(),
         manifest_serial_min: common.trust.manifest_serial_min,
     };
     Trust::try_from(anchors)
-        .map_err(|refusal: JwkRefusal| BootError::setup("config.trust", refusal))
+        .map_err(|refusal: RootRefusal| BootError::setup("config.trust", refusal))
+}
+
+/// Roots of hardware, and in development those of software.
+fn roots(common: &Common) -> Vec<Root> {
+    let development = common.development.clone().unwrap_or_default();
+    let software = development.software_root.map(|jwk| Root::Software { jwk });
+    let tpms = common.trust.tpm_roots.iter().cloned().chain(development.tpm_root);
+    software.into_iter().chain(tpms.map(Root::Tpm)).collect()
 }
 
 /// Carries one question of a handshake.

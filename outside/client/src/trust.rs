@@ -39,7 +39,9 @@ impl TrustError {
     }
 }
 
-/// Reads a trust file: `{"roots": [{"kind", "jwk"}], "release_keys": [jwk], "issuer"}`.
+/// Reads a trust file: `{"roots": [root], "release_keys": [jwk], "issuer"}`, a root
+/// being `{"kind": "software", "jwk"}` or `{"kind": "tpm", …}`
+/// ([`autoclave_attest::evidence::TpmRoot`]).
 pub fn read(path: &Path) -> Result<Trust, TrustError> {
     let unreadable = |source| TrustError::Unreadable { path: path.to_owned(), source };
     let length = std::fs::metadata(path).map_err(unreadable)?.len();

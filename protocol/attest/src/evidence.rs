@@ -3,6 +3,7 @@
 //! is not [`Verified`] says nothing, and only verifiers make that.
 
 pub mod software;
+pub mod tpm;
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,11 @@ use std::fmt;
 use autoclave_base::{Digest, LogSafe, UnixTime, jcs};
 use serde::{Deserialize, Serialize};
 
-use crate::jwk::{Jwk, JwkRefusal};
+use crate::jwk::Jwk;
 use crate::runtime::ReportData;
 
 pub use software::SoftwareVerifier;
+pub use tpm::{RootRefusal, TpmClaims, TpmRoot, TpmVerifier};
 
 /// Oldest evidence that is looked at (seconds). Nonces bound it further.
 pub const EVIDENCE_AGE_MAX_SECONDS: u64 = 300;
@@ -24,12 +26,18 @@ pub const EVIDENCE_AGE_MAX_SECONDS: u64 = 300;
 /// Longest evidence that is looked at: a DCAP quote with its certificates, twice over.
 pub const EVIDENCE_BYTES_MAX: usize = 64 * 1024;
 
-/// The kinds of TEE.
+/// Libraries that one process can have measured.
+const LIBRARIES_MAX: usize = 16;
+
+/// The kinds of TEE. Whether hardware stands behind evidence is no matter of its kind:
+/// there are TPMs in software.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TeeKind {
     /// No TEE: a development root signs. Not confidential.
     Software,
+    /// Measured boot: a TPM 2.0 signs what a launcher measured into it.
+    Tpm,
 }
 
 impl TeeKind {
@@ -37,13 +45,7 @@ impl TeeKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Software => "software",
-        }
-    }
-
-    /// Whether hardware stands behind this kind.
-    pub const fn hw_backed(self) -> bool {
-        match self {
-            Self::Software => false,
+            Self::Tpm => "tpm",
         }
     }
 }
@@ -102,6 +104,22 @@ pub struct Claims {
     pub measured: Measured,
     /// The security version of the code.
     pub svn: u32,
+    /// What only a TPM's evidence says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<TpmClaims>,
+}
+
+impl Claims {
+    /// Whether the claims go together: software is never backed by hardware, nor is a TPM
+    /// whose maker makes programs, and a TPM's claims stand with TPM evidence only.
+    pub fn are_consistent(&self) -> bool {
+        let hardware = match (self.kind, &self.tpm) {
+            (TeeKind::Software, None) => false,
+            (TeeKind::Tpm, Some(tpm)) => !tpm.manufacturer.is_software(),
+            _ => return false,
+        };
+        self.measurement == self.measured.measurement() && (hardware || !self.hw_backed)
+    }
 }
 
 /// Claims whose evidence verified. Only verifiers make it.
@@ -148,6 +166,38 @@ pub enum EvidenceRefusal {
     /// Made in the future.
     #[error("the evidence is not valid yet")]
     NotYetValid,
+    /// The certificate of the TPM's signing key is malformed, wrongly signed, or for
+    /// another TPM.
+    #[error("the certificate of the TPM's signing key is refused")]
+    TpmAk,
+    /// That certificate ended, or begins in the future.
+    #[error("the certificate of the TPM's signing key is not valid now")]
+    TpmAkValidity,
+    /// The signing key may do more than attest, or is of another kind.
+    #[error("the TPM's signing key is not an attestation key")]
+    TpmAkKey,
+    /// A certificate of the endorsement chain is malformed, wrongly signed, or not allowed
+    /// to be where it stands.
+    #[error("the endorsement certificate of the TPM is refused")]
+    TpmEk,
+    /// A certificate of that chain ended, or begins in the future.
+    #[error("the endorsement certificate of the TPM is not valid now")]
+    TpmEkValidity,
+    /// The TPM signed something else than a quote.
+    #[error("the TPM signed no quote")]
+    TpmQuote,
+    /// The quote is over other registers than PCR 0 to 15 of the SHA-256 bank.
+    #[error("the quote selects other registers")]
+    TpmSelection,
+    /// The registers shown are not the quoted ones.
+    #[error("the registers are not those of the quote")]
+    TpmPcrs,
+    /// The event log is not of the expected form, or does not make the quoted registers.
+    #[error("the event log does not explain the registers")]
+    TpmLog,
+    /// A register of the firmware's has a value that the root does not know.
+    #[error("the machine's firmware is not known")]
+    TpmFirmware,
 }
 
 impl EvidenceRefusal {
@@ -162,6 +212,16 @@ impl EvidenceRefusal {
             Self::ReportData => "evidence.report_data",
             Self::Stale => "evidence.stale",
             Self::NotYetValid => "evidence.not_yet_valid",
+            Self::TpmAk => "evidence.tpm_ak",
+            Self::TpmAkValidity => "evidence.tpm_ak_validity",
+            Self::TpmAkKey => "evidence.tpm_ak_key",
+            Self::TpmEk => "evidence.tpm_ek",
+            Self::TpmEkValidity => "evidence.tpm_ek_validity",
+            Self::TpmQuote => "evidence.tpm_quote",
+            Self::TpmSelection => "evidence.tpm_selection",
+            Self::TpmPcrs => "evidence.tpm_pcrs",
+            Self::TpmLog => "evidence.tpm_log",
+            Self::TpmFirmware => "evidence.tpm_firmware",
         }
     }
 }
@@ -170,6 +230,9 @@ impl EvidenceRefusal {
 pub trait Verifier: Send + Sync {
     /// The kind that it understands.
     fn kind(&self) -> TeeKind;
+
+    /// Whether its root is for development: what it verifies is never backed by hardware.
+    fn development(&self) -> bool;
 
     /// Checks that `evidence` was made under the root, is fresh at `now`, and vouches for
     /// `report_data`.
@@ -181,14 +244,28 @@ pub trait Verifier: Send + Sync {
     ) -> Result<Verified, EvidenceRefusal>;
 }
 
-/// A root that somebody trusts, as it stands in a configuration.
+/// A root that somebody trusts, as it stands in a configuration: an object whose `kind`
+/// says which kind of TEE it vouches for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Root {
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Root {
+    /// A development root.
+    Software {
+        /// Its public key.
+        jwk: Jwk,
+    },
+    /// A root of TPMs.
+    Tpm(TpmRoot),
+}
+
+impl Root {
     /// The kind of TEE that it vouches for.
-    pub kind: TeeKind,
-    /// Its public key.
-    pub jwk: Jwk,
+    pub const fn kind(&self) -> TeeKind {
+        match self {
+            Self::Software { .. } => TeeKind::Software,
+            Self::Tpm(_) => TeeKind::Tpm,
+        }
+    }
 }
 
 /// All verifiers that a party trusts.
@@ -209,15 +286,16 @@ impl Verifiers {
     }
 
     /// One verifier for each root.
-    pub fn from_roots(roots: &[Root]) -> Result<Self, JwkRefusal> {
-        roots.iter().try_fold(Self::new(), |all, root| match root.kind {
-            TeeKind::Software => Ok(all.with(SoftwareVerifier::new(&root.jwk)?)),
+    pub fn from_roots(roots: &[Root]) -> Result<Self, RootRefusal> {
+        roots.iter().try_fold(Self::new(), |all, root| match root {
+            Root::Software { jwk } => Ok(all.with(SoftwareVerifier::new(jwk)?)),
+            Root::Tpm(root) => Ok(all.with(TpmVerifier::new(root)?)),
         })
     }
 
-    /// Whether only hardware is trusted.
+    /// Whether only hardware is trusted: no root is for development.
     pub fn hardware_only(&self) -> bool {
-        self.0.iter().all(|verifier| verifier.kind().hw_backed())
+        !self.0.iter().any(|verifier| verifier.development())
     }
 
     /// Verifies evidence by the first verifier that knows its root.

@@ -74,7 +74,7 @@ impl World {
 
     pub(crate) fn anchors(&self) -> TrustAnchors {
         TrustAnchors {
-            roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&self.root) }],
+            roots: vec![Root::Software { jwk: jwk(&self.root) }],
             release_keys: vec![jwk(&self.release)],
             issuer: ISSUER.to_owned(),
             manifest_serial_min: 0,

@@ -108,7 +108,7 @@ impl Scene {
 pub(super) fn trust() -> Trust {
     let jwk = |key: &SigningKey| Jwk::signing(key.verifying_key());
     let anchors = TrustAnchors {
-        roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&platform()) }],
+        roots: vec![Root::Software { jwk: jwk(&platform()) }],
         release_keys: vec![jwk(&release_key())],
         issuer: ISSUER.to_owned(),
         manifest_serial_min: 0,

@@ -115,7 +115,7 @@ impl World {
 
     pub(crate) fn trust(&self) -> Trust {
         let root = Jwk::signing(self.platform.verifying_key());
-        let root = autoclave_attest::evidence::Root { kind: TeeKind::Software, jwk: root };
+        let root = autoclave_attest::evidence::Root::Software { jwk: root };
         Trust::try_from(TrustAnchors {
             roots: vec![root],
             release_keys: vec![Jwk::signing(self.release.verifying_key())],

@@ -129,7 +129,7 @@ fn show(checked: &CheckedReceipt, image: bool, mask: bool) {
     terminal::out(format_args!("  answer   {}{}", receipt.response, said(mask, "the mask")));
     terminal::out(format_args!("  ledger   line {} of {}", proof.index, proof.origin));
     if !token.claims().hw_backed {
-        terminal::out("  NOT CONFIDENTIAL: software evidence; no hardware stands behind it.");
+        terminal::out("  NOT CONFIDENTIAL: no hardware stands behind this evidence.");
     }
 }
 

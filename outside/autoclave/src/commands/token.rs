@@ -93,10 +93,17 @@ fn evidence(claims: &Claims) {
     terminal::out(format_args!("  measurement   {}", claims.measurement));
     terminal::out(format_args!("    executable    {}", claims.measured.executable));
     terminal::out(format_args!("    configuration {}", claims.measured.configuration));
+    for (name, digest) in &claims.measured.libraries {
+        terminal::out(format_args!("    library       {digest} ({name})"));
+    }
+    if let Some(tpm) = &claims.tpm {
+        terminal::out(format_args!("    launcher      {}", tpm.launcher));
+        terminal::out(format_args!("    tpm           {} ({})", tpm.ek, tpm.manufacturer));
+    }
 }
 
 fn warn(hw_backed: bool) {
     if !hw_backed {
-        terminal::out("  NOT CONFIDENTIAL: software evidence; no hardware stands behind it.");
+        terminal::out("  NOT CONFIDENTIAL: no hardware stands behind this evidence.");
     }
 }

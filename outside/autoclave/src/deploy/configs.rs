@@ -2,7 +2,7 @@
 //! They belong to the deployment; the enclaves' are measured, byte for byte.
 //! The same deployment always writes the same bytes, and no secret stands in them.
 
-use autoclave_attest::evidence::{Root, TeeKind};
+use autoclave_attest::evidence::Root;
 use autoclave_attest::handshake::TrustAnchors;
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::Digest;
@@ -68,7 +68,7 @@ fn issuer(ports: &Ports) -> String {
 
 fn trust(facts: &Facts<'_>) -> TrustAnchors {
     TrustAnchors {
-        roots: vec![Root { kind: TeeKind::Software, jwk: Keys::public(&facts.keys.platform) }],
+        roots: vec![Root::Software { jwk: Keys::public(&facts.keys.platform) }],
         release_keys: vec![Keys::public(&facts.keys.release)],
         issuer: issuer(facts.ports),
         manifest_serial_min: 0,

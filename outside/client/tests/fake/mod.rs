@@ -101,7 +101,7 @@ impl Fake {
 
     pub(crate) fn trust(&self) -> Trust {
         let anchors = TrustAnchors {
-            roots: vec![Root { kind: TeeKind::Software, jwk: jwk(&self.root) }],
+            roots: vec![Root::Software { jwk: jwk(&self.root) }],
             release_keys: vec![jwk(&self.release)],
             issuer: ISSUER.to_owned(),
             manifest_serial_min: 0,

@@ -15,9 +15,6 @@ use crate::runtime::ReportData;
 /// `typ` of software evidence.
 pub const TYP: &str = "autoclave-software-evidence+jwt";
 
-/// Libraries that one process can have measured.
-const LIBRARIES_MAX: usize = 16;
-
 #[derive(Serialize, Deserialize)]
 struct Quote {
     report_data: String,
@@ -94,6 +91,10 @@ impl Verifier for SoftwareVerifier {
         TeeKind::Software
     }
 
+    fn development(&self) -> bool {
+        true
+    }
+
     fn verify(
         &self,
         evidence: &Evidence,
@@ -108,7 +109,7 @@ impl Verifier for SoftwareVerifier {
             return Err(EvidenceRefusal::ReportData);
         }
         fresh(quote.iat, now)?;
-        if quote.measured.libraries.len() > LIBRARIES_MAX {
+        if quote.measured.libraries.len() > super::LIBRARIES_MAX {
             return Err(EvidenceRefusal::Malformed);
         }
         Ok(Verified::new(Claims {
@@ -118,6 +119,7 @@ impl Verifier for SoftwareVerifier {
             measurement: quote.measured.measurement(),
             measured: quote.measured,
             svn: quote.svn,
+            tpm: None,
         }))
     }
 }

@@ -84,14 +84,14 @@ fn whoever_trusts_no_software_root_accepts_no_software() {
 #[test]
 fn each_of_several_roots_is_accepted() {
     let (_, data) = world_and_data();
-    let roots = [key(1), key(9)].map(|key| Root { kind: TeeKind::Software, jwk: jwk(&key) });
+    let roots = [key(1), key(9)].map(|key| Root::Software { jwk: jwk(&key) });
     let verifiers = Verifiers::from_roots(&roots).unwrap();
     for root in [key(1), key(9)] {
         assert!(
             verifiers.verify(&quote(&subject("clinic"), &data, NOW, &root), &data, NOW).is_ok()
         );
     }
-    let sealing = Root { kind: TeeKind::Software, jwk: Jwk::x25519(1, [0; 32]) };
+    let sealing = Root::Software { jwk: Jwk::x25519(1, [0; 32]) };
     assert!(Verifiers::from_roots(&[sealing]).is_err());
 }
 

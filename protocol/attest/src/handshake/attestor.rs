@@ -106,6 +106,9 @@ impl AttestorTranscript {
             .verifiers
             .verify(&self.evidence, &report_data, self.verified_at)
             .map_err(HandshakeRefusal::Evidence)?;
+        if trust.hardware_required() && !verified.claims().hw_backed {
+            return Err(HandshakeRefusal::HardwareRequired);
+        }
         let manifest = verify_manifest(&self.manifest, &trust.release_keys, self.verified_at)
             .map_err(HandshakeRefusal::Manifest)?;
         if manifest.serial() < trust.manifest_serial_min {

@@ -31,6 +31,9 @@ pub enum HandshakeRefusal {
     /// The attestor's evidence is refused.
     #[error("the attestor's evidence is refused")]
     Evidence(#[source] EvidenceRefusal),
+    /// The attestor is not backed by hardware, and no development root is trusted.
+    #[error("the attestor is not backed by hardware")]
+    HardwareRequired,
     /// The release manifest is refused.
     #[error("the release manifest is refused")]
     Manifest(#[source] ManifestRefusal),
@@ -56,6 +59,7 @@ impl HandshakeRefusal {
             Self::OutOfStep => "handshake.out_of_step",
             Self::Nonce => "peer.nonce",
             Self::Evidence(refusal) => refusal.code(),
+            Self::HardwareRequired => "attestor.hardware_required",
             Self::Manifest(refusal) => refusal.code(),
             Self::NotTheAttestor => "attestor.not_the_attestor",
             Self::Keys => "attestor.keys",

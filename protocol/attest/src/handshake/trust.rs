@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Root, Verifiers};
+use crate::evidence::{Root, RootRefusal, Verifiers};
 use crate::jwk::{Jwk, JwkRefusal};
 
 /// Trust as it stands in a file or a configuration.
@@ -29,11 +29,11 @@ pub struct Trust {
 }
 
 impl TryFrom<TrustAnchors> for Trust {
-    type Error = JwkRefusal;
+    type Error = RootRefusal;
 
-    fn try_from(anchors: TrustAnchors) -> Result<Self, JwkRefusal> {
+    fn try_from(anchors: TrustAnchors) -> Result<Self, RootRefusal> {
         if anchors.release_keys.iter().any(|key| key.verifying_key().is_none()) {
-            return Err(JwkRefusal::Unsupported);
+            return Err(JwkRefusal::Unsupported.into());
         }
         Ok(Self {
             verifiers: Verifiers::from_roots(&anchors.roots)?,
@@ -65,8 +65,8 @@ impl Trust {
         self.manifest_serial_min
     }
 
-    /// Whether tokens must be backed by hardware: unless a software root is trusted by
-    /// name.
+    /// Whether evidence and tokens must be backed by hardware: unless a development root
+    /// is trusted by name.
     pub fn hardware_required(&self) -> bool {
         self.verifiers.hardware_only()
     }

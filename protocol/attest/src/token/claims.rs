@@ -97,13 +97,23 @@ pub struct Submodule {
 pub enum AnnotatedEvidence {
     /// Of software evidence.
     Software(Claims),
+    /// Of a TPM's.
+    Tpm(Claims),
 }
 
 impl AnnotatedEvidence {
     /// The claims, whatever the kind.
     pub const fn claims(&self) -> &Claims {
         match self {
-            Self::Software(claims) => claims,
+            Self::Software(claims) | Self::Tpm(claims) => claims,
+        }
+    }
+
+    /// The kind under whose name they stand.
+    pub const fn kind(&self) -> TeeKind {
+        match self {
+            Self::Software(_) => TeeKind::Software,
+            Self::Tpm(_) => TeeKind::Tpm,
         }
     }
 }
@@ -112,6 +122,7 @@ impl From<Claims> for AnnotatedEvidence {
     fn from(claims: Claims) -> Self {
         match claims.kind {
             TeeKind::Software => Self::Software(claims),
+            TeeKind::Tpm => Self::Tpm(claims),
         }
     }
 }

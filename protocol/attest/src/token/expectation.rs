@@ -75,7 +75,7 @@ impl Expectation {
     }
 
     /// Whether hardware must vouch for it. True unless said otherwise; false belongs to
-    /// development, where a software root is trusted by name.
+    /// development, where a root of software is trusted by name.
     #[must_use]
     pub const fn hardware_required(mut self, required: bool) -> Self {
         self.hardware_required = required;

@@ -103,10 +103,10 @@ fn consistent(claims: &TokenClaims) -> Result<Digest, TokenRefusal> {
         && claims.eat_nonce == *claims.runtime.nonce()
         && claims.cnf.jwk == *claims.runtime.signing()
         && claims.measurement == evidence.measurement
-        && claims.measurement == evidence.measured.measurement()
         && claims.hw_backed == evidence.hw_backed
         && claims.attestation_type == evidence.kind
-        && evidence.hw_backed == evidence.kind.hw_backed()
+        && claims.submods.cpu0.evidence.kind() == evidence.kind
+        && evidence.are_consistent()
         && claims.dbgstat == DebugStatus::from(evidence.debug);
     let policy = b64::decode_array(&claims.policy_hash).ok();
     policy.filter(|_| same).map(Digest::from_bytes).ok_or(TokenRefusal::Malformed)
