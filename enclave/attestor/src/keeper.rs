@@ -14,7 +14,7 @@ const ROUND_SECONDS: u64 = 10;
 
 /// Begins to look after keys and manifest.
 pub(crate) fn spawn(attestor: &Arc<Attestor>) {
-    tokio::spawn(keep(Arc::downgrade(attestor)));
+    attestor.cell().spawn(keep(Arc::downgrade(attestor)));
 }
 
 async fn keep(attestor: Weak<Attestor>) {

@@ -45,6 +45,11 @@ impl Attestor {
         Ok(Self { cell, settings, nonces: Mutex::default(), keys, policy, build })
     }
 
+    /// The enclave that it is.
+    pub(crate) fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
     /// `iss` of its tokens.
     pub(crate) fn issuer(&self) -> &str {
         self.cell.trust().issuer()

@@ -19,7 +19,9 @@ use autoclave_attest::token::{
 };
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, UnixTime};
-use autoclave_cell::{Cell, Clock, Entropy, Launch, NoSettings, Platform, Running, start};
+use autoclave_cell::{
+    Cell, Clock, Entropy, Launch, Machine, Network, NoSettings, Platform, Running, start,
+};
 use autoclave_seal::{Kem, PublicSealingKey, SealingKeys};
 use axum::Router;
 use p256::ecdsa::SigningKey;
@@ -255,7 +257,13 @@ software_root = {{ {} }}
         key(11)
     );
     let platform = Platform::software(signing_key(11));
-    let launch = Launch { config, platform, clock: Clock::manual(NOW) };
+    let launch = Launch {
+        config,
+        platform,
+        clock: Clock::manual(NOW),
+        network: Network::system(),
+        machine: Machine::system(),
+    };
     let build = |_: Arc<Cell>, _: NoSettings| async { Ok(Router::new()) };
     start("attestor", launch, build).await.unwrap()
 }

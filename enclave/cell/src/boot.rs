@@ -12,7 +12,6 @@ use autoclave_attest::book::ProofBook;
 use autoclave_base::ids::WorkloadName;
 use autoclave_seal::fresh::ReplayCache;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -22,8 +21,11 @@ use crate::clock::Clock;
 use crate::config::{self, CellConfig, Common};
 use crate::doors::{self, Certificate, Doors, Stop, Transport};
 use crate::identity::Identity;
+use crate::machine::Machine;
 use crate::metrics::Metrics;
+use crate::network::{Listener, Network};
 use crate::passport::{self, Passport};
+use crate::tasks::{EndOnDrop, Tasks};
 use crate::trust::{self, Relying};
 use crate::{BootError, Cell, Routes, event, measure};
 
@@ -35,6 +37,10 @@ pub struct Launch {
     pub platform: Platform,
     /// The time.
     pub clock: Clock,
+    /// Connections.
+    pub network: Network,
+    /// Threads that may block, and the ledger's disk.
+    pub machine: Machine,
 }
 
 /// Where an enclave can be reached.
@@ -53,20 +59,21 @@ pub struct Running {
     addresses: Addresses,
     switch: watch::Sender<bool>,
     doors: JoinSet<()>,
-    role: Option<JoinHandle<Result<(), BootError>>>,
-    passport: Option<AbortOnDrop>,
+    role: Option<AbortOnDrop<Result<(), BootError>>>,
+    passport: Option<AbortOnDrop<()>>,
+    _tasks: EndOnDrop,
 }
 
-struct AbortOnDrop(JoinHandle<()>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl AbortOnDrop {
+impl<T> AbortOnDrop<T> {
     async fn end(mut self) {
         self.0.abort();
         let _aborted = (&mut self.0).await;
     }
 }
 
-impl Drop for AbortOnDrop {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -89,7 +96,7 @@ where
     let workload = WorkloadName::parse(workload)
         .map_err(|error| BootError::setup("cell.workload_name", error))?;
     let (common, settings) = config::parse::<C>(&launch.config, &workload)?;
-    let listeners = Listeners::bind(&common.cell).await?;
+    let listeners = Listeners::bind(&common.cell, &launch.network).await?;
     let cell = Arc::new(make_cell(workload, launch, common).await?);
     let certificate = Arc::new(Certificate::default());
     let doors = Arc::new(Doors::new(cell.clone()));
@@ -97,15 +104,16 @@ where
     let addresses = listeners.addresses;
     let open = listeners.serve(&doors, &certificate, &stop)?;
     let passport = keep_passport(&cell, &certificate)?;
-    let role = tokio::spawn(async move {
+    let tasks = EndOnDrop(cell.tasks.clone());
+    let role = AbortOnDrop(tokio::spawn(async move {
         let cell = doors.cell.clone();
         if cell.relying.is_some() {
             cell.passport.fresh(&cell.clock).await;
         }
         doors.open_role(build(cell, settings).await?.into());
         Ok(())
-    });
-    Ok(Running { cell, addresses, switch, doors: open, role: Some(role), passport })
+    }));
+    Ok(Running { cell, addresses, switch, doors: open, role: Some(role), passport, _tasks: tasks })
 }
 
 impl Running {
@@ -122,7 +130,8 @@ impl Running {
     /// Returns when the role is built, or why it could not be.
     pub async fn ready(&mut self) -> Result<(), BootError> {
         let Some(role) = &mut self.role else { return Ok(()) };
-        let built = role.await.map_err(|error| BootError::setup("cell.role_panicked", error));
+        let built =
+            (&mut role.0).await.map_err(|error| BootError::setup("cell.role_panicked", error));
         self.role = None;
         built?
     }
@@ -133,14 +142,14 @@ impl Running {
         self.switch.send_replace(true);
         while self.doors.join_next().await.is_some() {}
         if let Some(role) = self.role.take() {
-            role.abort();
-            let _aborted = role.await;
+            role.end().await;
         }
         if let Some(passport) = self.passport.take() {
             passport.end().await;
         }
-        let cell = self.cell;
-        let closed = tokio::task::spawn_blocking(move || memory::close(&cell)).await;
+        let (cell, machine) = (self.cell.clone(), self.cell.machine.clone());
+        drop(self.cell);
+        let closed = machine.block_on(move || memory::close(&cell)).await;
         if !matches!(closed, Ok(Ok(()))) {
             event!(ERROR, "cell.not_closed");
         }
@@ -154,7 +163,8 @@ async fn make_cell(
 ) -> Result<Cell, BootError> {
     let measured = measure::take(&launch.config, &common.cell.libraries)?;
     let trust = trust::anchors(&common)?;
-    let carrier = Carrier::new();
+    let tasks = Tasks::new();
+    let carrier = Carrier::new(&launch.network, &tasks);
     let relying = match &common.cell.attestor {
         Some(url) => Some(Relying::new(BaseUrl::parse(url)?, carrier.clone())),
         None => None,
@@ -173,6 +183,8 @@ async fn make_cell(
         workload,
         measured,
         clock: launch.clock,
+        machine: launch.machine,
+        tasks,
         platform: launch.platform,
         identity,
         trust,
@@ -192,7 +204,7 @@ async fn make_cell(
 fn keep_passport(
     cell: &Arc<Cell>,
     certificate: &Arc<Certificate>,
-) -> Result<Option<AbortOnDrop>, BootError> {
+) -> Result<Option<AbortOnDrop<()>>, BootError> {
     if cell.relying.is_none() {
         certificate.renew(cell, None).map_err(|error| BootError::setup("cell.tls", error))?;
         return Ok(None);
@@ -202,18 +214,18 @@ fn keep_passport(
 }
 
 struct Listeners {
-    sealed: TcpListener,
-    direct: Option<TcpListener>,
+    sealed: Listener,
+    direct: Option<Listener>,
     addresses: Addresses,
 }
 
 impl Listeners {
-    async fn bind(config: &CellConfig) -> Result<Self, BootError> {
-        let (sealed, sealed_address) = bind(config.listen_sealed).await?;
+    async fn bind(config: &CellConfig, network: &Network) -> Result<Self, BootError> {
+        let (sealed, sealed_address) = bind(network, config.listen_sealed).await?;
         let mut addresses = Addresses { sealed: sealed_address, direct: None };
         let mut direct = None;
         if let Some(address) = config.listen_direct {
-            let (listener, address) = bind(address).await?;
+            let (listener, address) = bind(network, address).await?;
             (direct, addresses.direct) = (Some(listener), Some(address));
         }
         Ok(Self { sealed, direct, addresses })
@@ -241,9 +253,9 @@ impl Listeners {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BootError> {
+async fn bind(network: &Network, address: SocketAddr) -> Result<(Listener, SocketAddr), BootError> {
     let refused = |source| BootError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
+    let listener = network.listen(address).await.map_err(refused)?;
+    let bound = listener.address().map_err(refused)?;
     Ok((listener, bound))
 }

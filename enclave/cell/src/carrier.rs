@@ -8,10 +8,11 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::time::timeout;
 
+use crate::network::{Connector, Network};
+use crate::tasks::Tasks;
 use crate::{BootError, limits};
 
 /// Idle connections end before the server's side does.
@@ -86,17 +87,15 @@ pub(crate) struct Answer {
 
 /// A pool of connections to any number of peers.
 #[derive(Clone)]
-pub(crate) struct Carrier(Client<HttpConnector, Body>);
+pub(crate) struct Carrier(Client<Connector, Body>);
 
 impl Carrier {
-    pub(crate) fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(limits::CONNECT_SECONDS_MAX));
-        let client = Client::builder(TokioExecutor::new())
+    /// Its connections end with `tasks`.
+    pub(crate) fn new(network: &Network, tasks: &Tasks) -> Self {
+        let client = Client::builder(tasks.clone())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_SECONDS_MAX)
-            .build(connector);
+            .build(network.connector());
         Self(client)
     }
 
@@ -156,7 +155,11 @@ mod tests {
         drop(listener);
         let (method, body) = (Method::GET, Body::empty());
         let parcel = Parcel { method, path: "/", content_type: None, body };
-        let error = Carrier::new().exchange(&base, parcel).await.err().unwrap();
+        let error = Carrier::new(&Network::system(), &Tasks::new())
+            .exchange(&base, parcel)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(error, CarrierError::Unreachable);
     }
 }

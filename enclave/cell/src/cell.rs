@@ -23,10 +23,12 @@ use crate::carrier::{BaseUrl, Carrier};
 use crate::clock::{Clock, Entropy};
 use crate::identity::Identity;
 use crate::ledger::Ledger;
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::passport::Passport;
 use crate::peer::Peer;
 use crate::state::SealedState;
+use crate::tasks::Tasks;
 use crate::trust::Relying;
 use crate::{BootError, Refusal, limits};
 
@@ -39,6 +41,8 @@ pub struct Cell {
     pub(crate) workload: WorkloadName,
     pub(crate) measured: Measured,
     pub(crate) clock: Clock,
+    pub(crate) machine: Machine,
+    pub(crate) tasks: Tasks,
     pub(crate) platform: Platform,
     pub(crate) identity: Identity,
     pub(crate) trust: Trust,
@@ -63,6 +67,16 @@ impl Cell {
     /// Randomness, for rules that take it. May be kept across an `await`.
     pub const fn rng(&self) -> Entropy {
         Entropy
+    }
+
+    /// Threads that may block, for work that does.
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Begins a task of this enclave; it ends with the enclave at the latest.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Which role this is.

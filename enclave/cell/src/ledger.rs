@@ -13,6 +13,7 @@
 mod disk;
 mod error;
 mod frame;
+mod hands;
 mod publish;
 mod recover;
 mod serve;
@@ -21,22 +22,21 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use autoclave_ledger::{Entry, Event, LedgerProof, LogKey, LogSigner};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+pub use disk::Disk;
 pub use error::{AppendError, LedgerError};
 pub use serve::{Caching, Served};
 
 use crate::clock::Clock;
-use disk::{Disk, Folder};
+use crate::machine::Machine;
+use disk::Folder;
+use hands::Hands;
 use publish::Publisher;
 use shared::Shared;
 use writer::{Request, Writer};
-
-/// Lines that wait for the disk; whoever comes after them waits before its line is taken.
-const QUEUE_LINES_MAX: usize = 8192;
 
 /// How to open a ledger.
 pub struct Options {
@@ -49,6 +49,8 @@ pub struct Options {
     /// A checkpoint that the enclave remembers, from sealed state: the ledger must extend
     /// it. With one, a ledger that has vanished is refused rather than begun anew.
     pub known: Option<String>,
+    /// Whose disk and threads it uses.
+    pub machine: Machine,
 }
 
 /// A line that is durable, with its proof.
@@ -65,20 +67,22 @@ pub struct Line {
 pub struct Ledger(Arc<Host>);
 
 struct Host {
-    queue: Option<mpsc::Sender<Request>>,
+    hands: Hands,
     shared: Arc<Shared>,
     publisher: Arc<Publisher>,
     clock: Clock,
-    writer: Option<JoinHandle<()>>,
-    publishing: Option<JoinHandle<()>>,
 }
 
 impl Ledger {
     /// Opens the ledger in a folder, or begins it; blocks while it reads the journal. When
     /// this returns, all files are as the journal says.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
-        let disk = Folder::open(&options.folder)?;
-        Self::on(Arc::new(disk), options.signer, options.clock, options.known.as_deref())
+        let Options { folder, signer, clock, known, machine } = options;
+        let disk = match machine.made_up() {
+            Some(made_up) => made_up.ledger_disk(&folder)?,
+            None => Arc::new(Folder::open(&folder)?),
+        };
+        Self::on(disk, signer, clock, known.as_deref(), &machine)
     }
 
     fn on(
@@ -86,19 +90,16 @@ impl Ledger {
         signer: LogSigner,
         clock: Clock,
         known: Option<&str>,
+        machine: &Machine,
     ) -> Result<Self, LedgerError> {
         let recovered = recover::recover(&*disk, &signer, known)?;
         let shared = Arc::new(Shared::new(disk, signer, &recovered));
         let publisher = Arc::new(Publisher::new(Arc::clone(&shared)));
         publisher.repair().map_err(LedgerError::io)?;
-        let (queue, requests) = mpsc::channel(QUEUE_LINES_MAX);
         let writer =
             Writer::new(Arc::clone(&shared), Arc::clone(&publisher), recovered.journal_bytes);
-        let writer = spawn("ledger-writer", move || writer.run(requests))?;
-        let files = Arc::clone(&publisher);
-        let publishing = Some(spawn("ledger-publisher", move || files.run())?);
-        let (queue, writer) = (Some(queue), Some(writer));
-        Ok(Self(Arc::new(Host { queue, shared, publisher, clock, writer, publishing })))
+        let hands = Hands::start(writer, &publisher, machine)?;
+        Ok(Self(Arc::new(Host { hands, shared, publisher, clock })))
     }
 
     /// Appends a line. When this returns `Ok`, the line is on the disk and stays. After an
@@ -108,8 +109,7 @@ impl Ledger {
         let entry = Arc::new(Entry { time: self.0.clock.now(), event }.to_bytes()?);
         let (answer, answered) = oneshot::channel();
         let request = Request { entry: Arc::clone(&entry), answer };
-        let queue = self.0.queue.as_ref().ok_or(AppendError::Stopped)?;
-        queue.send(request).await.map_err(|_| AppendError::Stopped)?;
+        self.0.hands.take(request).await?;
         let committed = answered.await.map_err(|_| AppendError::Stopped)??;
         let proof = self.0.shared.prove(committed.index, &committed.head, &entry);
         Ok(Line { index: committed.index, proof: proof.ok_or(AppendError::Stopped)? })
@@ -154,16 +154,8 @@ impl Ledger {
 /// Finishes what was accepted, publishes it, and lets the folder go.
 impl Drop for Host {
     fn drop(&mut self) {
-        self.queue = None;
-        // A thread that panicked has told so; there is nobody to hand the panic to.
-        let _panicked = self.writer.take().map(JoinHandle::join);
-        self.publisher.stop();
-        let _panicked = self.publishing.take().map(JoinHandle::join);
+        self.hands.finish(&self.publisher);
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LedgerError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(LedgerError::io)
 }
 
 #[cfg(test)]

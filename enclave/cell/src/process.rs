@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::boot::{Launch, Running, start};
-use crate::{BootError, Cell, Clock, Platform, Routes, event, telemetry};
+use crate::{BootError, Cell, Clock, Machine, Network, Platform, Routes, event, telemetry};
 
 /// Runs the enclave `workload` until SIGTERM or SIGINT: `BINARY CONFIG.toml --platform
 /// software:PATH`. `build` makes the role's routes from the cell and its settings.
@@ -81,7 +81,13 @@ fn launch(arguments: Vec<String>) -> Result<Launch, BootError> {
         _ => return Err(usage),
     };
     let config = std::fs::read_to_string(PathBuf::from(config)).map_err(BootError::Unreadable)?;
-    Ok(Launch { config, platform: Platform::parse(platform)?, clock: Clock::system() })
+    Ok(Launch {
+        config,
+        platform: Platform::parse(platform)?,
+        clock: Clock::system(),
+        network: Network::system(),
+        machine: Machine::system(),
+    })
 }
 
 /// The two ways to tell a process to stop.

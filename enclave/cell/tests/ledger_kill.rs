@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use autoclave_base::ids::WorkloadName;
+use autoclave_cell::Machine;
 use autoclave_cell::clock::{Clock, Entropy};
 use autoclave_cell::ledger::{Ledger, Options};
 use autoclave_ledger::audit::{Expected, audit};
@@ -28,7 +29,8 @@ const APPENDERS: u64 = 32;
 fn open(folder: &Path) -> Ledger {
     let signer = LogSigner::new("test.example/kill", SigningKey::from_bytes(&[8; 32])).unwrap();
     let folder = folder.to_owned();
-    Ledger::open(Options { folder, signer, clock: Clock::system(), known: None }).unwrap()
+    let machine = Machine::system();
+    Ledger::open(Options { folder, signer, clock: Clock::system(), known: None, machine }).unwrap()
 }
 
 /// Not a test: what the killed process does. Appends until it is killed, and tells each

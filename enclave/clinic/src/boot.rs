@@ -7,7 +7,7 @@ use std::sync::Arc;
 use autoclave_attest::token::{self, PASSPORT_AUDIENCE};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Secret, UnixTime};
-use autoclave_cell::{BootError, Cell, Peer, Refusal, release};
+use autoclave_cell::{BootError, Cell, Machine, Peer, Refusal, release};
 use autoclave_ledger::{Event, Label};
 use axum::Router;
 use futures::FutureExt as _;
@@ -82,6 +82,10 @@ struct Surroundings {
 impl Outside for Surroundings {
     fn now(&self) -> UnixTime {
         self.cell.now()
+    }
+
+    fn machine(&self) -> &Machine {
+        self.cell.machine()
     }
 
     fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>> {

@@ -105,7 +105,7 @@ impl Clinic {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let clinic = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || work(&clinic.store)).await;
+        let done = self.outside.machine().block_on(move || work(&clinic.store)).await;
         done.map_err(|_| Refusal::internal("store.panicked"))?.map_err(refuse)
     }
 }

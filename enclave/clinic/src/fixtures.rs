@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::{Secret, UnixTime};
-use autoclave_cell::{Clock, Entropy, Refusal};
+use autoclave_cell::{Clock, Entropy, Machine, Refusal};
 use autoclave_ledger::Event;
 use axum::Router;
 use futures::FutureExt as _;
@@ -33,12 +33,17 @@ pub(crate) struct Surroundings {
     pub(crate) ledger_is_broken: AtomicBool,
     pub(crate) tamper: Mutex<Tamper>,
     pub(crate) asked: AtomicUsize,
+    machine: Machine,
     provider: Provider,
 }
 
 impl Outside for Surroundings {
     fn now(&self) -> UnixTime {
         self.clock.now()
+    }
+
+    fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>> {
@@ -84,6 +89,7 @@ impl Hospital {
             ledger_is_broken: AtomicBool::new(false),
             tamper: Mutex::new(Tamper::Honest),
             asked: AtomicUsize::new(0),
+            machine: Machine::system(),
             provider: Provider::new(),
         });
         let router = open(&folder, &administrator, outside.clone(), Presence::Unknown);

@@ -3,7 +3,7 @@
 
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::UnixTime;
-use autoclave_cell::Refusal;
+use autoclave_cell::{Machine, Refusal};
 use autoclave_ledger::Event;
 use futures::future::BoxFuture;
 use http::{Request, StatusCode};
@@ -32,6 +32,9 @@ pub struct Vouched {
 pub trait Outside: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> UnixTime;
+
+    /// Threads that may block, for work that does.
+    fn machine(&self) -> &Machine;
 
     /// Appends a line; when this returns, it is durable.
     fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>>;

@@ -78,7 +78,8 @@ async fn fill(
         let (runtime, shelf) = (Arc::clone(runtime), Arc::clone(shelf));
         let keeper = Keeper { cell, broker, runtime, shelf, model };
         if !keeper.attempt().await {
-            tokio::spawn(keeper.keep_trying());
+            let cell = Arc::clone(&keeper.cell);
+            cell.spawn(keeper.keep_trying());
         }
     }
 }

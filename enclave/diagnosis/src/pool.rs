@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use autoclave_cell::Machine;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -39,26 +40,28 @@ impl PoolRefusal {
 pub struct Pool {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    machine: Machine,
 }
 
 /// The right to run one job; given back when the job is done, or dropped.
 pub struct Place {
     admitted: OwnedSemaphorePermit,
     running: Arc<Semaphore>,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Self::new(JOBS_RUNNING_MAX, JOBS_MAX)
-    }
+    machine: Machine,
 }
 
 impl Pool {
+    /// A pool of `machine` that runs [`JOBS_RUNNING_MAX`] at once and admits [`JOBS_MAX`].
+    pub fn new(machine: &Machine) -> Self {
+        Self::bounded(machine, JOBS_RUNNING_MAX, JOBS_MAX)
+    }
+
     /// A pool that runs `running` jobs at once and admits `admitted` in all.
-    pub fn new(running: usize, admitted: usize) -> Self {
+    pub fn bounded(machine: &Machine, running: usize, admitted: usize) -> Self {
         Self {
             admitted: Arc::new(Semaphore::new(admitted)),
             running: Arc::new(Semaphore::new(running)),
+            machine: machine.clone(),
         }
     }
 
@@ -66,7 +69,8 @@ impl Pool {
     pub fn enter(&self) -> Result<Place, PoolRefusal> {
         let admitted =
             Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| PoolRefusal::Busy)?;
-        Ok(Place { admitted, running: Arc::clone(&self.running) })
+        let (running, machine) = (Arc::clone(&self.running), self.machine.clone());
+        Ok(Place { admitted, running, machine })
     }
 }
 
@@ -79,7 +83,7 @@ impl Place {
     ) -> Result<T, PoolRefusal> {
         let running = self.running.acquire_owned().await.map_err(|_| PoolRefusal::Busy)?;
         let places = (self.admitted, running);
-        let done = tokio::task::spawn_blocking(move || {
+        let done = self.machine.block_on(move || {
             let result = job();
             drop(places);
             result
@@ -94,9 +98,13 @@ mod tests {
 
     use super::*;
 
+    fn pool(running: usize, admitted: usize) -> Pool {
+        Pool::bounded(&Machine::system(), running, admitted)
+    }
+
     #[tokio::test]
     async fn a_job_gives_its_result_and_its_place_back() {
-        let pool = Pool::new(1, 1);
+        let pool = pool(1, 1);
         for _ in 0..3 {
             assert_eq!(pool.enter().ok().unwrap().run(|| 7).await, Ok(7));
         }
@@ -104,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_the_bound_there_is_no_place() {
-        let pool = Pool::new(1, 2);
+        let pool = pool(1, 2);
         let (release, wait) = mpsc::channel::<()>();
         let (first, second) = (pool.enter().ok().unwrap(), pool.enter().ok().unwrap());
         assert_eq!(pool.enter().err(), Some(PoolRefusal::Busy));
@@ -119,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_the_job_and_not_the_pool() {
-        let pool = Pool::new(1, 1);
+        let pool = pool(1, 1);
         let crash = pool.enter().ok().unwrap().run(|| panic!("decoder")).await;
         assert_eq!(crash, Err::<(), _>(PoolRefusal::Crashed));
         assert_eq!(pool.enter().ok().unwrap().run(|| 1).await, Ok(1));

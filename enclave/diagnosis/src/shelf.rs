@@ -142,7 +142,7 @@ impl Keeper {
             let sealed = model::read(&model.file)?;
             model::open(&model, &key.secret, &sealed)?.load(&model, &runtime)
         };
-        match tokio::task::spawn_blocking(load).await {
+        match self.cell.machine().block_on(load).await {
             Ok(outcome) => outcome.map_err(|error| error.code()),
             Err(_) => Err("engine.crashed"),
         }

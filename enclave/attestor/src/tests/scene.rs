@@ -13,7 +13,9 @@ use autoclave_attest::runtime::Runtime;
 use autoclave_attest::token::{Expectation, VerifiedToken, verify};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, UnixTime};
-use autoclave_cell::{BootError, Clock, Launch, Platform, Routes, Running, measure, start};
+use autoclave_cell::{
+    BootError, Clock, Launch, Machine, Network, Platform, Routes, Running, measure, start,
+};
 use autoclave_ledger::Event;
 use axum::Router;
 use p256::ecdsa::SigningKey;
@@ -83,6 +85,8 @@ impl Scene {
             config: self.config.clone(),
             platform: Platform::software(platform()),
             clock: self.clock.clone(),
+            network: Network::system(),
+            machine: Machine::system(),
         };
         let kept = Arc::new(Mutex::new(None));
         let keep = kept.clone();

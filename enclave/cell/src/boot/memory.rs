@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::clock::{Clock, Entropy};
 use crate::config::CellConfig;
 use crate::ledger::{AppendError, Ledger, LedgerError, Options};
+use crate::machine::Machine;
 use crate::state::SealedState;
 use crate::{BootError, Cell, Launch, StateError};
 
@@ -33,9 +34,10 @@ pub(super) async fn open(
     let (workload, folder) = (workload.clone(), config.data_dir.clone());
     let secret = launch.platform.attester().sealing_secret(&workload);
     let clock = launch.clock.clone();
-    let opening = tokio::task::spawn_blocking(move || {
+    let machine = launch.machine.clone();
+    let opening = launch.machine.block_on(move || {
         let state = SealedState::open(&folder, &workload, &secret)?;
-        let ledger = open_ledger(&workload, &state, &folder, clock)?;
+        let ledger = open_ledger(&workload, &state, &folder, clock, machine)?;
         Ok((state, ledger))
     });
     opening.await.map_err(|error| BootError::setup("cell.state_panicked", error))?
@@ -46,6 +48,7 @@ fn open_ledger(
     state: &SealedState,
     folder: &std::path::Path,
     clock: Clock,
+    machine: Machine,
 ) -> Result<Ledger, BootError> {
     let key = ledger_key(state)?;
     let name = Digest::of(key.verifying_key().as_bytes()).hex();
@@ -54,7 +57,8 @@ fn open_ledger(
         LogSigner::new(&origin, key).map_err(|refusal| BootError::setup("ledger.key", refusal))?;
     let known = state.get(LEDGER_CHECKPOINT);
     let known = known.and_then(|text| String::from_utf8(text.expose().clone()).ok());
-    Ok(Ledger::open(Options { folder: folder.join(LEDGER_FOLDER), signer, clock, known })?)
+    let folder = folder.join(LEDGER_FOLDER);
+    Ok(Ledger::open(Options { folder, signer, clock, known, machine })?)
 }
 
 /// The key from the state. It is made where the state is new, before the ledger begins.

@@ -9,7 +9,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -17,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::stall::Stalling;
 use crate::limits;
+use crate::network::{Listener, Stream};
 
 /// Pause after the system refused a connection (no file descriptors left): others end
 /// meanwhile.
@@ -51,7 +51,7 @@ pub(crate) enum Transport {
 /// Serves `router` until the signal, then lets open requests finish within
 /// [`limits::DRAIN_SECONDS_MAX`].
 pub(crate) async fn serve(
-    listener: TcpListener,
+    mut listener: Listener,
     router: Router,
     transport: Transport,
     mut stop: Stop,
@@ -60,9 +60,10 @@ pub(crate) async fn serve(
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.given() => break,
             Some(_ended) = open.join_next() => {}
-            accepted = accept(&listener, &permits) => if let Some((stream, permit)) = accepted {
+            accepted = accept(&mut listener, &permits) => if let Some((stream, permit)) = accepted {
                 let (router, transport, stop) = (router.clone(), transport.clone(), stop.clone());
                 open.spawn(async move {
                     connection(stream, router, transport, stop).await;
@@ -77,11 +78,11 @@ pub(crate) async fn serve(
 
 /// Takes a permit first: connections over the bound wait in the system's queue.
 async fn accept(
-    listener: &TcpListener,
+    listener: &mut Listener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(Stream, OwnedSemaphorePermit)> {
     let permit = permits.clone().acquire_owned().await.ok()?;
-    if let Ok((stream, _peer)) = listener.accept().await {
+    if let Ok(stream) = listener.accept().await {
         return Some((stream, permit));
     }
     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -95,9 +96,7 @@ async fn drain(mut open: JoinSet<()>) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, transport: Transport, stop: Stop) {
-    // Small answers go at once; a socket without the option still works.
-    let _ = stream.set_nodelay(true);
+async fn connection(stream: Stream, router: Router, transport: Transport, stop: Stop) {
     match transport {
         Transport::Plain => http(stream, router, stop).await,
         Transport::Tls(acceptor) => {
@@ -123,6 +122,7 @@ where
         .serve_connection(io, TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        biased;
         _ended = connection.as_mut() => return,
         () = stop.given() => connection.as_mut().graceful_shutdown(),
     }
@@ -133,13 +133,15 @@ where
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::sync::Notify;
 
     use super::*;
 
-    async fn listening() -> (TcpListener, std::net::SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+    async fn listening() -> (Listener, std::net::SocketAddr) {
+        let network = crate::Network::system();
+        let listener = network.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.address().unwrap();
         (listener, address)
     }
 

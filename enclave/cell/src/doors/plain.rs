@@ -78,7 +78,8 @@ async fn ledger(
     State(doors): State<Arc<Doors>>,
     Path(path): Path<String>,
 ) -> Result<Response, Refusal> {
-    let reading = tokio::task::spawn_blocking(move || doors.cell.ledger().serve(&path));
+    let machine = doors.cell.machine().clone();
+    let reading = machine.block_on(move || doors.cell.ledger().serve(&path));
     let served = reading.await.ok().flatten().ok_or(NO_FILE)?;
     let headers = [
         (header::CONTENT_TYPE, served.content_type),

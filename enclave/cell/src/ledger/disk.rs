@@ -15,7 +15,7 @@ pub(super) const JOURNAL: &str = "journal";
 const UNFINISHED: &str = "unfinished";
 
 /// A journal, and a folder of small files beside it.
-pub(super) trait Disk: Send + Sync + 'static {
+pub trait Disk: Send + Sync + 'static {
     /// How long the journal is.
     fn journal_bytes(&self) -> io::Result<u64>;
     /// Fills `buffer` from the journal.

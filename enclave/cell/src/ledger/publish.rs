@@ -77,13 +77,18 @@ impl Publisher {
         Ok(())
     }
 
+    /// Publishes; what fails is tried again with the next lines, and at the next start.
+    pub(super) fn publish_or_warn(&self) {
+        if let Err(error) = self.publish() {
+            event!(WARN, "ledger.publish", cause = cause(&error));
+        }
+    }
+
     /// Publishes whenever the writer has been at work, until told to stop.
     pub(super) fn run(&self) {
         loop {
             let stop = self.wait();
-            if let Err(error) = self.publish() {
-                event!(WARN, "ledger.publish", cause = cause(&error));
-            }
+            self.publish_or_warn();
             if stop {
                 return;
             }

@@ -31,7 +31,8 @@ fn open(disk: &Arc<Memory>) -> Result<Ledger, LedgerError> {
 }
 
 fn open_knowing(disk: &Arc<Memory>, known: Option<&str>) -> Result<Ledger, LedgerError> {
-    Ledger::on(Arc::clone(disk) as Arc<dyn Disk>, signer(), clock(), known)
+    let disk = Arc::clone(disk) as Arc<dyn Disk>;
+    Ledger::on(disk, signer(), clock(), known, &Machine::system())
 }
 
 fn refused(disk: &Arc<Memory>) -> LedgerError {
@@ -164,7 +165,13 @@ async fn a_folder_holds_a_ledger_for_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         let folder = folder.path().join("ledger");
-        Ledger::open(Options { folder, signer: signer(), clock: clock(), known: None })
+        Ledger::open(Options {
+            folder,
+            signer: signer(),
+            clock: clock(),
+            known: None,
+            machine: Machine::system(),
+        })
     };
     let ledger = open().unwrap();
     for number in 0..300 {

@@ -14,6 +14,7 @@ use super::frame::{BODY_BYTES_MAX, FrameKey, HEAD_BYTES, PREFIX_BYTES};
 use super::publish::Publisher;
 use super::shared::{Head, JOURNAL_LABEL, Place, Shared};
 use crate::event;
+use crate::machine::Simulated;
 
 /// A line that waits, and who waits for it.
 pub(super) struct Request {
@@ -46,12 +47,44 @@ impl Writer {
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut next = None;
         while let Some(first) = next.take().or_else(|| requests.blocking_recv()) {
-            let (batch, held_over) = gather(first, &mut requests);
+            let (done, held_over) = self.serve(first, &mut requests);
             next = held_over;
-            let (entries, answers): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|request| (request.entry, request.answer)).unzip();
-            answer(&self.commit(&entries), answers);
+            done.tell();
         }
+    }
+
+    /// As [`Writer::run`], as a task of a made-up machine, which says how long it takes.
+    pub(super) async fn run_on(
+        mut self,
+        machine: Arc<dyn Simulated>,
+        mut requests: mpsc::Receiver<Request>,
+    ) {
+        let mut next = None;
+        loop {
+            let first = match next.take() {
+                Some(held_over) => Some(held_over),
+                None => requests.recv().await,
+            };
+            let Some(first) = first else { return };
+            machine.pause().await;
+            let (done, held_over) = self.serve(first, &mut requests);
+            next = held_over;
+            machine.pause().await;
+            done.tell();
+            self.publisher.publish_or_warn();
+        }
+    }
+
+    /// Makes durable what waits; who is to be told, and the line that no longer fits.
+    fn serve(
+        &mut self,
+        first: Request,
+        requests: &mut mpsc::Receiver<Request>,
+    ) -> (Done, Option<Request>) {
+        let (batch, held_over) = gather(first, requests);
+        let (entries, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|request| (request.entry, request.answer)).unzip();
+        (Done { outcome: self.commit(&entries), answers }, held_over)
     }
 
     /// Makes `entries` durable; the index of the first, and the head over all.
@@ -119,17 +152,22 @@ fn place(lines: &[&[u8]], offset: u64) -> Vec<(Hash, Place)> {
     lines.iter().map(place).collect()
 }
 
-fn answer(
-    outcome: &Result<(u64, Arc<Head>), AppendError>,
+/// A batch that is on the disk, or failed; nobody was told yet.
+struct Done {
+    outcome: Result<(u64, Arc<Head>), AppendError>,
     answers: Vec<oneshot::Sender<Result<Committed, AppendError>>>,
-) {
-    for (nth, answer) in (0..).zip(answers) {
-        let committed = match outcome {
-            Ok((start, head)) => Ok(Committed { index: start + nth, head: Arc::clone(head) }),
-            Err(error) => Err(*error),
-        };
-        // Whoever stopped waiting learns nothing; the line stays.
-        let _gone = answer.send(committed);
+}
+
+impl Done {
+    fn tell(self) {
+        for (nth, answer) in (0..).zip(self.answers) {
+            let committed = match &self.outcome {
+                Ok((start, head)) => Ok(Committed { index: start + nth, head: Arc::clone(head) }),
+                Err(error) => Err(*error),
+            };
+            // Whoever stopped waiting learns nothing; the line stays.
+            let _gone = answer.send(committed);
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use autoclave_attest::token::{Issuance, Issuer, KeySet};
 use autoclave_base::UnixTime;
 use autoclave_base::ids::WorkloadName;
 use autoclave_cell::{
-    BootError, Cell, Clock, Entropy, Launch, NoSettings, Platform, Routes, Running, measure, start,
+    BootError, Cell, Clock, Entropy, Launch, Machine, Network, NoSettings, Platform, Routes,
+    Running, measure, start,
 };
 use autoclave_seal::{Kem, PublicSealingKey};
 use axum::Json;
@@ -65,8 +66,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let config = config_text("attestor", &folder, None, &release, &platform);
         list(&manifest, "attestor", &config);
-        let launch =
-            Launch { config, platform: Platform::software(platform.clone()), clock: clock.clone() };
+        let launch = launch(config, &platform, &clock);
         let (shared, signer) = (manifest.clone(), release.clone());
         let build = |cell, NoSettings {}| async move {
             Ok::<_, BootError>(toy_attestor(cell, shared, signer))
@@ -101,8 +101,7 @@ impl World {
     }
 
     pub(crate) fn launch(&self, site: &Site) -> Launch {
-        let platform = Platform::software(self.platform.clone());
-        Launch { config: site.config.clone(), platform, clock: self.clock.clone() }
+        launch(site.config.clone(), &self.platform, &self.clock)
     }
 
     /// Starts an enclave with these routes and waits until it is ready.
@@ -142,6 +141,16 @@ impl World {
             check.answer(status, &body, self.clock.now()).unwrap();
         }
         check.finish().unwrap()
+    }
+}
+
+fn launch(config: String, platform: &SigningKey, clock: &Clock) -> Launch {
+    Launch {
+        config,
+        platform: Platform::software(platform.clone()),
+        clock: clock.clone(),
+        network: Network::system(),
+        machine: Machine::system(),
     }
 }
 

@@ -89,7 +89,8 @@ async fn check(clinic: &Clinic, form: Form) -> Result<Checked, Refusal> {
         let request = Digest::of_parts(&[form.patient.expose(), image_digest.bytes()]);
         Ok(Checked { intake, content_type, image: form.image, image_digest, request })
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::internal("intake.panicked"))?
+    let done = clinic.outside().machine().block_on(work).await;
+    done.map_err(|_| Refusal::internal("intake.panicked"))?
 }
 
 fn malformed(refusal: IntakeRefusal) -> Refusal {

@@ -53,15 +53,8 @@ impl Service {
         let names: Vec<Vec<&str>> =
             callers.iter().map(|chain| chain.iter().map(WorkloadName::as_str).collect()).collect();
         let policy = jcs::digest(&names).unwrap_or_else(|_| Digest::of(""));
-        Self {
-            cell,
-            shelf,
-            engine,
-            callers,
-            policy,
-            pool: Pool::default(),
-            budget: Budget::default(),
-        }
+        let pool = Pool::new(cell.machine());
+        Self { cell, shelf, engine, callers, policy, pool, budget: Budget::default() }
     }
 
     fn find(&self, model: &str, version: Option<&str>) -> Result<Arc<Resident>, Refusal> {

@@ -161,7 +161,7 @@ async fn another_key_opens_nothing() {
     session(&disk, 0..3).await;
     let stranger = LogSigner::new("test.example/clinic", SigningKey::from_bytes(&[4; 32])).unwrap();
     let dyn_disk = Arc::clone(&disk) as Arc<dyn Disk>;
-    assert!(Ledger::on(dyn_disk, stranger, clock(), None).is_err());
+    assert!(Ledger::on(dyn_disk, stranger, clock(), None, &Machine::system()).is_err());
     assert_eq!(numbers(&open(&disk).unwrap()), [0, 1, 2]);
 }
 
