@@ -26,8 +26,6 @@ await build({
   format: 'esm',
   platform: 'node',
   packages: 'external',
-  // What is shipped is what is tried against a demo.
-  external: ['*/dist/sealer.js'],
   sourcemap: 'inline',
   outExtension: { '.js': '.mjs' },
 });

@@ -75,6 +75,7 @@ async function byFetch(
   const headers = contentType === undefined ? {} : { 'content-type': contentType };
   const fixed: RequestInit = { method, headers, signal, redirect: 'error', credentials: 'omit', cache: 'no-store' };
   const response = await send(url, { ...fixed, ...(body ? await fetchBody(body, exchange) : {}) });
+  if (body) exchange.onProgress?.(body.length, body.length);
   const bytes = await limited(response, exchange.answerBytesMax);
   return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: bytes };
 }
