@@ -14,13 +14,21 @@ export interface SoftwareRoot {
     readonly kind: 'software';
     readonly jwk: Jwk;
 }
-/** Roots for TPM 2.0: endorsement CAs (DER in base64) and the keys of attestation CAs. */
+/**
+ * A root of TPMs: endorsement CAs (DER in base64url), and the keys of those who certify signing
+ * keys after they have verified such a chain. The package goes by their word for the chain.
+ */
 export interface TpmRoot {
     readonly kind: 'tpm';
     readonly ek_roots: readonly string[];
     readonly ak_issuers: readonly Jwk[];
     /** Whether software TPMs count; then nothing under it is backed by hardware. */
     readonly development: boolean;
+    /** Accepted values of the firmware's registers; needed where it is not for development. */
+    readonly firmware?: readonly {
+        readonly pcr: number;
+        readonly values: readonly string[];
+    }[];
 }
 /** A root of a kind of TEE. */
 export type Root = SoftwareRoot | TpmRoot;

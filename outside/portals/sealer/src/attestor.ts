@@ -65,9 +65,11 @@ export async function parseTranscript(value: unknown, code: string): Promise<Tra
 /** Verifies what an attestor answered, as of the time when it was given. */
 export async function verifyTranscript(transcript: Transcript, trust: Trust, steps: Steps): Promise<VerifiedAttestor> {
   const { runtime, jwks, verifiedAt: now } = transcript;
-  const claims = await steps.run('attestor.evidence', async () =>
-    verifyEvidence(transcript.evidence, trust.roots, { reportData: await reportData(runtime), now }),
-  );
+  const claims = await steps.run('attestor.evidence', async () => {
+    const verified = await verifyEvidence(transcript.evidence, trust.roots, { reportData: await reportData(runtime), now });
+    need(verified.hwBacked || !trust.hardwareRequired, 'attestor.hardware_required');
+    return verified;
+  });
   const manifest = await steps.run('attestor.manifest', async () => {
     const verified = await verifyManifest(transcript.manifest, trust.releaseKeys, trust.serialMin, now);
     const release = findRelease(verified, claims.measurement, claims.kind, claims.svn);

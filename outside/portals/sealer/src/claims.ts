@@ -3,10 +3,11 @@
 
 import { canonicalDigest } from './jcs.js';
 import { Members } from './members.js';
-import { need, refuse } from './refused.js';
+import { need } from './refused.js';
+import { isSoftware } from './tpm/manufacturer.js';
 
 /** Libraries that one process can have measured. */
-const LIBRARIES_MAX = 16;
+export const LIBRARIES_MAX = 16;
 
 /** What is measured: the program, its configuration, and libraries loaded at run time. */
 export interface Measured {
@@ -39,11 +40,23 @@ export function measurementOf(measured: Measured): Promise<string> {
   return canonicalDigest({ executable, configuration, libraries });
 }
 
-/** Reads claims as a token carries them; their measurement must follow from its parts. */
+/** Reads claims as a token carries them: what follows from each other must do so. */
 export async function parseClaims(value: unknown, code: string): Promise<Claims> {
   const wire = new Members(value, code);
-  const measurement = wire.digest('measurement');
-  if (measurement !== (await measurementOf(parseMeasured(wire, code)))) refuse(code);
-  const [hwBacked, debug] = [wire.flag('hw_backed'), wire.flag('debug')];
-  return { kind: wire.text('kind'), hwBacked, debug, measurement, svn: wire.integer('svn') };
+  const [kind, measurement, hwBacked] = [wire.text('kind'), wire.digest('measurement'), wire.flag('hw_backed')];
+  need(measurement === (await measurementOf(parseMeasured(wire, code))), code);
+  need(canBeHardware(wire, kind, code) || !hwBacked, code);
+  return { kind, hwBacked, debug: wire.flag('debug'), measurement, svn: wire.integer('svn') };
+}
+
+/** Software never is, nor is a TPM whose maker makes programs; only a TPM has a TPM's claims. */
+function canBeHardware(wire: Members, kind: string, code: string): boolean {
+  if (kind !== 'tpm') {
+    need(kind === 'software' && !wire.has('tpm'), code);
+    return false;
+  }
+  const tpm = wire.members('tpm').only('manufacturer', 'ek', 'launcher', 'workload');
+  tpm.digest('ek');
+  tpm.digest('launcher');
+  return !isSoftware(tpm.text('manufacturer'));
 }

@@ -119,7 +119,6 @@ function consistent(wire: Members, claims: Claims, runtime: Runtime): void {
     wire.digest('measurement') === claims.measurement &&
     wire.flag('hw_backed') === claims.hwBacked &&
     wire.text('x-ms-attestation-type') === claims.kind &&
-    !(claims.kind === 'software' && claims.hwBacked) &&
     wire.text('dbgstat') === (claims.debug ? 'enabled' : 'disabled');
   const policy = fromB64url(wire.text('x-ms-policy-hash'));
   need(same && policy?.length === POLICY_BYTES && wire.text('jti').length > 0, MALFORMED);

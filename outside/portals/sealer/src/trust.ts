@@ -6,7 +6,7 @@ import { softwareRoot, type TrustedRoot } from './evidence.js';
 import { parseKey, type Key } from './jwk.js';
 import { Members } from './members.js';
 import { need, refuse } from './refused.js';
-import { tpmRoot } from './tpm.js';
+import { tpmRoot } from './tpm/root.js';
 import type { Root, TrustAnchors } from './types.js';
 
 /** Trust, ready to verify with. */
@@ -35,7 +35,7 @@ function root(value: Root): TrustedRoot {
     case 'software':
       return softwareRoot(value as Extract<Root, { kind: 'software' }>);
     case 'tpm':
-      return tpmRoot(value as Extract<Root, { kind: 'tpm' }>);
+      return tpmRoot(value);
     default:
       return refuse('client.trust');
   }
