@@ -1,6 +1,9 @@
 //! The suites of `cargo xtask test`, in the order in which they run. Each says what it
 //! needs and how it is skipped where that cannot be had.
 
+mod portals;
+mod sealer;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -48,6 +51,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "interop",
         what: "a client and a verifier in Python that share no code",
         run: interop,
+    },
+    Suite {
+        name: "sealer",
+        what: "the page's sealing and verifying, with a man in the middle",
+        run: sealer::sealer,
     },
     Suite { name: "model", what: "Dice on the validation patients", run: model },
     Suite { name: "engines", what: "rten against ONNX Runtime", run: engines },

@@ -1,8 +1,7 @@
-// Runs the tests: bundles each file of tests/unit (or tests/demo, with a running demo's folder)
-// and hands them to Node's own runner.
+// Runs the tests: bundles each file of tests/unit or tests/demo and hands them to Node's own runner.
 //
-//     node test.mjs            unit tests
-//     node test.mjs demo       against a demo; AUTOCLAVE_DEMO, AUTOCLAVE_BINARIES name the folders
+//     node test.mjs                                unit tests
+//     node test.mjs demo FOLDER BINARIES PORT      against a demo that is laid out in FOLDER
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const home = dirname(fileURLToPath(import.meta.url));
-const kind = process.argv[2] ?? 'unit';
+const [kind = 'unit', folderOfDemo, binaries, ports] = process.argv.slice(2);
 const folder = join(home, 'tests', kind);
 const out = join(home, 'node_modules/.tests', kind);
 
@@ -30,5 +29,6 @@ await build({
   outExtension: { '.js': '.mjs' },
 });
 const built = files.map((name) => join(out, name.replace(/\.ts$/, '.mjs')));
-const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built], { stdio: 'inherit', cwd: home });
+const env = { ...process.env, AUTOCLAVE_DEMO: folderOfDemo, AUTOCLAVE_BINARIES: binaries, AUTOCLAVE_PORTS: ports };
+const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built], { stdio: 'inherit', cwd: home, env });
 process.exit(status ?? 1);

@@ -41,11 +41,13 @@ export class Steps {
       if (!this.done.some((step) => step.id === id)) this.done.push({ id, ok: true });
       return value;
     } catch (cause) {
-      if (!(cause instanceof Refused)) throw cause;
-      const failed: CheckStep = { id, ok: false, code: cause.code };
+      // Whatever else an answer makes a parser throw, the answer is not of its form.
+      const form = id.startsWith('attestor.') ? 'attestor.malformed' : 'peer.malformed';
+      const refused = cause instanceof Refused ? cause : new Refused(form);
+      const failed: CheckStep = { id, ok: false, code: refused.code };
       const others = this.done.filter((step) => step.id !== id);
       this.done.splice(0, this.done.length, ...others, failed);
-      throw cause.with({ step: id, steps: [...this.done] });
+      throw refused.with({ step: id, steps: [...this.done] });
     }
   }
 }

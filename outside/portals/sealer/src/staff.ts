@@ -4,7 +4,7 @@
 
 import { SignJWT } from 'jose';
 
-import { b64url, randomText, sha256, text, utf8 } from './bytes.js';
+import { b64url, randomText, sha256, utf8 } from './bytes.js';
 import type { Connection } from './connection.js';
 import { Members } from './members.js';
 import { Problem } from './refused.js';
@@ -93,7 +93,7 @@ function succeeded(answer: OpenedAnswer): OpenedAnswer {
 }
 
 function readSession(answer: OpenedAnswer): Session {
-  const wire = Members.parse(text(answer.body), MALFORMED);
+  const wire = Members.parse(new TextDecoder().decode(answer.body), MALFORMED);
   return { handle: wire.text('session'), role: wire.text('role'), expiresAt: wire.integer('expires_at') };
 }
 

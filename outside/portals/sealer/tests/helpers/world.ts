@@ -80,6 +80,8 @@ export class World {
   readonly opened: OpenedRequest[] = [];
   handler: Handler = () => ({ status: 200, body: '{"ok":true}' });
   serial = 5;
+  /** Evidence that was made, by its text: whose it is, and over what. */
+  readonly #made = new Map<string, { name: string; runtime: string }>();
 
   readonly root: Signer;
   readonly release: Signer;
@@ -130,7 +132,9 @@ export class World {
     const report = concat(await sha256(utf8(canonical(runtime))), new Uint8Array(32));
     const claims: Json = { report_data: b64url(report), ...this.get(name).subject, iat: this.now };
     const said = this.hooks.evidence?.(name, claims) ?? claims;
-    return { kind: 'software', body: await this.root.sign('autoclave-software-evidence+jwt', said) };
+    const body = await this.root.sign('autoclave-software-evidence+jwt', said);
+    this.#made.set(canonical({ kind: 'software', body }), { name, runtime: canonical(runtime) });
+    return { kind: 'software', body };
   }
 
   async manifestClaims(): Promise<Json> {
@@ -197,18 +201,18 @@ export class World {
         return utf8(await this.manifest());
       case '/attest/nonce':
         return utf8(JSON.stringify({ nonce: b64url(crypto.getRandomValues(new Uint8Array(32))), expires_at: this.now + 60 }));
-      case '/attest': {
-        const token = await this.token(this.#whose(asked['runtime'] as Json), asked['runtime'] as Json, String(asked['audience']));
-        return utf8(JSON.stringify({ token }));
-      }
+      case '/attest':
+        return utf8(JSON.stringify(await this.#appraised(asked)));
       default:
         return utf8('{}');
     }
   }
 
-  #whose(runtime: Json): string {
-    const keys = canonical(runtime['keys']);
-    return Object.values(this.enclaves).find(({ signing }) => keys.includes(signing.kid))?.name ?? 'clinic';
+  /** A token for evidence that was made here over just this runtime object; else a problem. */
+  async #appraised({ evidence, runtime, audience }: Json): Promise<Json> {
+    const made = this.#made.get(canonical(evidence));
+    if (made?.runtime !== canonical(runtime)) return { code: 'evidence.report_data', title: 'No.' };
+    return { token: await this.token(made.name, runtime as Json, String(audience)) };
   }
 
   async #sealed(party: string, body: Bytes): Promise<Response> {
