@@ -20,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [ARGUMENTS]     build, then start all parties on loopback until Ctrl-C
                        (--check: headless, one diagnosis, a JSON summary; --help: all)
   test [SUITE...]      all suites, or those named; prints what was skipped and why
+  storm [--seconds N] [--seed N]  processes killed at random under load, round by round
   bench [seal|infer]   figures as ratios, peer and ours in turn in the same run
   tidy                 what a program can check of our style: sizes, layering, words
   tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(&rest),
+        Some("storm") => suites::storm(&rest),
         Some("bench") => bench::run(&rest),
         Some("tidy") => tidy::run(),
         Some("tcb") => tcb::run(&rest),

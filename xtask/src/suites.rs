@@ -1,6 +1,7 @@
 //! The suites of `cargo xtask test`, in the order in which they run. Each says what it
 //! needs and how it is skipped where that cannot be had.
 
+mod broken;
 mod portals;
 mod sealer;
 
@@ -44,8 +45,13 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "killed",
-        what: "broker and diagnosis killed between any two steps",
-        run: killed,
+        what: "each enclave killed between any two steps",
+        run: broken::killed,
+    },
+    Suite {
+        name: "storm",
+        what: "all processes killed at random while clients work",
+        run: broken::storm,
     },
     Suite {
         name: "interop",
@@ -62,6 +68,8 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "lint", what: "clippy, warnings refused", run: lint },
     Suite { name: "deny", what: "licences, bans, sources of dependencies", run: deny },
 ];
+
+pub(crate) use broken::longer as storm;
 
 /// Where `demo` leaves what `interop` checks.
 const CHECK_FOLDER: &str = "target/check";
@@ -118,17 +126,6 @@ fn sealed_diagnosis() -> Result<Ran, String> {
     fs::write(root().join(CHECK_FOLDER).join("summary.json"), summary)
         .map_err(|cause| format!("{CHECK_FOLDER}/summary.json: {cause}"))?;
     Ok(Ran::Passed)
-}
-
-fn killed() -> Result<Ran, String> {
-    if !has("strace", "--version") && !debian("strace") {
-        return skipped("strace is not installed and could not be (apt-get install strace)");
-    }
-    demo::build()?;
-    let folder = emptied("target/killed")?;
-    let arguments =
-        ["run", "--locked", "--package", "autoclave", "--example", "killed", "--", &folder];
-    passed(run(cargo(), &arguments))
 }
 
 /// Runs an example program; it is built as the unit tests are, which built it already.

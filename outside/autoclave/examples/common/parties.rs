@@ -2,7 +2,6 @@
 //! the deployment itself would take a death for a failure, which it is.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -16,13 +15,13 @@ use autoclave_client::Client;
 use autoclave_client::http::Http;
 use tokio::time::sleep;
 
+use super::Any;
+
 const PAUSE: Duration = Duration::from_millis(30);
 /// Longest wait for a party that starts undisturbed.
 const START_WAIT: Duration = Duration::from_mins(1);
 /// What is still on its way when a process has died.
 const LAST_BYTES_WAIT: Duration = Duration::from_millis(400);
-
-type Any<T> = Result<T, Box<dyn Error>>;
 
 /// When to strike.
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +51,10 @@ pub(crate) struct Parties {
 }
 
 impl Parties {
-    /// Starts them over the data of a deployment that was made and stopped.
-    pub(crate) async fn start(options: &Options) -> Any<Self> {
-        let layout = Layout::new(&options.dir)?;
+    /// None of them runs yet; the deployment was prepared.
+    pub(crate) fn new(layout: Layout, options: &Options) -> Self {
         let binaries = options.binaries.clone();
-        let mut parties = Self { layout, binaries, ports: options.ports, running: BTreeMap::new() };
-        for party in Party::STARTS {
-            parties.restart(party).await?;
-        }
-        Ok(parties)
+        Self { layout, binaries, ports: options.ports, running: BTreeMap::new() }
     }
 
     /// Starts one and does not wait.
@@ -83,14 +77,60 @@ impl Parties {
     /// Starts one and waits until it is ready.
     pub(crate) async fn restart(&mut self, party: Party) -> Any<()> {
         self.spawn(party)?;
+        self.ready(party).await
+    }
+
+    /// Waits until one is ready.
+    pub(crate) async fn ready(&mut self, party: Party) -> Any<()> {
         let began = Instant::now();
         while !self.is_ready(party).await {
             if began.elapsed() > START_WAIT || self.is_dead(party) {
-                return Err(format!("{party} does not start again").into());
+                return Err(format!("{party} does not start").into());
             }
             sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Starts those again that have ended by themselves, as a supervisor would: one that
+    /// starts while another is down may give up. Says which.
+    pub(crate) fn tend(&mut self) -> Any<Vec<Party>> {
+        let mut ended = Vec::new();
+        for party in Party::STARTS {
+            if self.is_dead(party) {
+                self.spawn(party)?;
+                ended.push(party);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Asks all to end, the front door first; fails where one does not end gracefully.
+    pub(crate) async fn stop(&mut self) -> Any<()> {
+        for party in Party::STOPS {
+            let Some(mut child) = self.running.remove(&party) else { continue };
+            let id = i32::try_from(child.id())?;
+            let id = rustix::process::Pid::from_raw(id).ok_or("no process")?;
+            rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+            let status = tokio::task::spawn_blocking(move || child.wait()).await??;
+            if !status.success() {
+                return Err(format!("{party} did not end gracefully: {status}").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a process that runs.
+    pub(crate) fn id(&self, party: Party) -> Any<u32> {
+        Ok(self.running.get(&party).ok_or("not running")?.id())
+    }
+
+    /// Kills one with -9 and does not wait.
+    pub(crate) fn strike(&mut self, party: Party) {
+        if let Some(child) = self.running.get_mut(&party) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Kills one with -9, if it still lives.
@@ -109,7 +149,7 @@ impl Parties {
 
     /// Lays a trap for one.
     pub(crate) async fn trap(&self, party: Party, kill: Kill) -> Any<Trap> {
-        let id = self.running.get(&party).ok_or("not running")?.id().to_string();
+        let id = self.id(party)?.to_string();
         match kill {
             Kill::AtCall(calls, nth) => {
                 let trace = format!("trace={calls}");
@@ -143,7 +183,8 @@ impl Parties {
         has_model(client).await
     }
 
-    async fn is_ready(&self, party: Party) -> bool {
+    /// Whether it says that it is ready.
+    pub(crate) async fn is_ready(&self, party: Party) -> bool {
         let path = if party.is_enclave() { "/readyz" } else { "/healthz" };
         let Ok(http) = Http::new(&format!("http://{}", self.ports.sealed(party))) else {
             return false;

@@ -1,0 +1,38 @@
+//! Suites that break a deployment of real processes, and the storm that goes on for longer.
+//! Their programs are examples of the command line's crate, which the unit tests build.
+
+use super::{Ran, debian, emptied, passed, skipped};
+use crate::shell::{Outcome, cargo, has, root, run};
+
+/// The storm of a test run: under a minute, everybody killed twice or three times.
+const STORM: [&str; 6] = ["--diagnoses", "40", "--kills", "12", "--seed", "1"];
+/// A round of the longer one.
+const STORM_ROUND: [&str; 4] = ["--diagnoses", "200", "--kills", "60"];
+
+/// Enclaves killed between any two steps.
+pub(super) fn killed() -> Result<Ran, String> {
+    if !has("strace", "--version") && !debian("strace") {
+        return skipped("strace is not installed and could not be (apt-get install strace)");
+    }
+    program("killed", &[])
+}
+
+/// Everybody killed at random, for a short while.
+pub(super) fn storm() -> Result<Ran, String> {
+    program("storm", &STORM)
+}
+
+/// `cargo xtask storm [--seconds N] [--seed N]`: one round, or rounds until the time is over.
+pub(crate) fn longer(arguments: &[String]) -> Outcome {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    program("storm", &[&STORM_ROUND, arguments.as_slice()].concat()).map(drop)
+}
+
+/// Builds everything in the one way that unit tests do, and runs an example over an empty
+/// folder of its own.
+fn program(name: &str, arguments: &[&str]) -> Result<Ran, String> {
+    run(cargo(), &["build", "--locked", "--workspace", "--bins", "--examples"])?;
+    let folder = emptied(&format!("target/{name}"))?;
+    let program = root().join("target/debug/examples").join(name);
+    passed(run(&program.to_string_lossy(), &[&[folder.as_str()], arguments].concat()))
+}
