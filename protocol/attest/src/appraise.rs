@@ -144,7 +144,8 @@ pub fn appraise(verified: &Verified, manifest: &VerifiedManifest) -> Appraisal {
     }
 }
 
-/// Software evidence claims nothing about hardware and opaqueness, rather than warn.
+/// Software evidence claims nothing about hardware, rather than warn. No kind so far closes
+/// memory to the host: a TPM says what was booted.
 fn vector(claims: &Claims, reasons: &[Reason]) -> TrustVector {
     let known = !reasons.contains(&Reason::UnknownMeasurement);
     let recent = !reasons.contains(&Reason::SecurityVersion);
@@ -157,7 +158,7 @@ fn vector(claims: &Claims, reasons: &[Reason]) -> TrustVector {
         },
         configuration: if known { APPROVED } else { UNSAFE },
         hardware,
-        runtime_opaque: if claims.debug { VISIBLE } else { hardware },
+        runtime_opaque: if claims.debug { VISIBLE } else { NO_CLAIM },
         ..TrustVector::default()
     }
 }

@@ -1,6 +1,18 @@
+//! The log and the roots here; machines, cases and sweeps in files of their own.
+
+mod captured;
+mod cases;
+mod corpus;
+mod enrolment;
+mod machine;
+mod sweep;
+mod trusting;
+mod vectors;
+
 use autoclave_base::jcs;
 use serde_json::json;
 
+use self::captured::Captured;
 use super::*;
 
 #[test]
@@ -46,4 +58,39 @@ fn a_root_says_what_it_is_for() {
     let more =
         json!({"kind": "tpm", "ek_roots": [], "ak_issuers": [], "development": true, "x": 1});
     assert!(serde_json::from_value::<super::super::Root>(more).is_err());
+}
+
+#[test]
+fn what_is_no_root_is_refused() {
+    let captured = Captured::read();
+    let good = captured.root();
+    let known = |pcr| FirmwarePcr { pcr, values: [Digest::of("x")].into() };
+    let none = FirmwarePcr { pcr: 0, values: [].into() };
+    let sealing = crate::jwk::Jwk::x25519(1, [0; 32]);
+    let cases = [
+        ("root.certificate", TpmRoot { ek_roots: vec![], ..good.clone() }),
+        ("root.certificate", TpmRoot { ek_roots: vec![captured.ek_certificate], ..good.clone() }),
+        ("root.issuers", TpmRoot { ak_issuers: vec![], ..good.clone() }),
+        ("jwk.unsupported", TpmRoot { ak_issuers: vec![sealing], ..good.clone() }),
+        ("root.firmware", TpmRoot { development: false, ..good.clone() }),
+        ("root.firmware", TpmRoot { firmware: vec![known(8)], ..good.clone() }),
+        ("root.firmware", TpmRoot { firmware: vec![known(1), known(1)], ..good.clone() }),
+        ("root.firmware", TpmRoot { firmware: vec![none], ..good.clone() }),
+    ];
+    for (code, root) in cases {
+        assert_eq!(TpmVerifier::new(&root).err().unwrap().code(), code);
+    }
+    let production = TpmRoot { development: false, firmware: vec![known(7)], ..good };
+    assert!(TpmVerifier::new(&production).is_ok());
+}
+
+#[test]
+fn makers_of_software_are_known_by_their_ids() {
+    for (text, software) in [("id:00001014", true), ("id:4d534654", true), ("id:494E5443", false)] {
+        assert_eq!(text.parse::<Manufacturer>().unwrap().is_software(), software);
+    }
+    for text in ["", "id:", "id:+0001014", "id:1014", "ID:00001014", "id:000010140", "id:0000101g"]
+    {
+        assert!(text.parse::<Manufacturer>().is_err(), "{text}");
+    }
 }
