@@ -15,7 +15,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Folder of a crate, and the folders of ours that its shipped code may depend on.
 const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &["protocol"]),
-    ("enclave", &["protocol", "enclave/cell"]),
+    ("enclave", &["protocol", "enclave/cell", "enclave/tpm"]),
     ("outside", &["protocol", "outside"]),
     ("world", &["protocol", "enclave", "outside", "world"]),
     ("xtask", &[]),
