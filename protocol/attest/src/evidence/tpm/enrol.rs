@@ -3,12 +3,15 @@
 //! that certificate can open, and only if it holds that key; the right answer earns the
 //! certificate. Randomness and time are arguments; carrying the messages is the caller's.
 
+mod answer;
 mod credential;
 
 use autoclave_base::{Digest, Secret, UnixTime, b64};
 use p256::ecdsa::SigningKey;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
+
+pub use answer::Answer;
 
 use super::ak::AkCertificate;
 use super::wire::AkPublic;
