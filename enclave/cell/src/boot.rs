@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use autoclave_attest::book::ProofBook;
+use autoclave_attest::evidence::Measured;
 use autoclave_base::ids::WorkloadName;
 use autoclave_seal::fresh::ReplayCache;
 use serde::de::DeserializeOwned;
@@ -162,6 +163,7 @@ async fn make_cell(
     common: Common,
 ) -> Result<Cell, BootError> {
     let measured = measure::take(&launch.config, &common.cell.libraries)?;
+    agree(&launch, &measured, &workload).await?;
     let trust = trust::anchors(&common)?;
     let tasks = Tasks::new();
     let carrier = Carrier::new(&launch.network, &tasks);
@@ -177,7 +179,7 @@ async fn make_cell(
         "cell.boot",
         workload = workload,
         measurement = measured.measurement(),
-        kind = launch.platform.attester().kind()
+        kind = launch.platform.kind()
     );
     Ok(Cell {
         workload,
@@ -198,6 +200,19 @@ async fn make_cell(
         proofs: Mutex::new(ProofBook::default()),
         replays: Mutex::new(ReplayCache::default()),
     })
+}
+
+/// The TEE must have measured what the enclave finds itself to be.
+async fn agree(
+    launch: &Launch,
+    measured: &Measured,
+    workload: &WorkloadName,
+) -> Result<(), BootError> {
+    let (platform, measured, workload) =
+        (launch.platform.clone(), measured.clone(), workload.clone());
+    let asking = launch.machine.block_on(move || platform.attester().check(&measured, &workload));
+    let agreed = asking.await.map_err(|error| BootError::setup("cell.platform_panicked", error))?;
+    Ok(agreed?)
 }
 
 /// The attestor has nobody to ask; its certificate carries no token.

@@ -34,6 +34,8 @@ use crate::{BootError, Refusal, limits};
 
 const NO_TOKEN: Refusal =
     Refusal::unavailable("cell.no_token", "The enclave has no fresh token at the moment.");
+const NO_EVIDENCE: Refusal =
+    Refusal::unavailable("cell.no_evidence", "The enclave cannot make evidence at the moment.");
 const NO_ATTESTOR: Refusal = Refusal::internal("cell.is_the_attestor");
 
 /// One running enclave, from its role's side.
@@ -181,12 +183,11 @@ impl Cell {
     }
 
     /// Evidence over `nonce` and the enclave's keys.
-    pub(crate) fn evidence(&self, nonce: Nonce) -> Result<EvidenceAnswer, Refusal> {
+    pub(crate) async fn evidence(&self, nonce: Nonce) -> Result<EvidenceAnswer, Refusal> {
         let runtime = self.identity.runtime(nonce)?;
-        let attester = self.platform.attester();
-        let evidence = attester
-            .quote(&self.measured, &runtime.report_data(), self.now())
-            .map_err(|error| Refusal::internal(error.code()))?;
+        let (report_data, now) = (runtime.report_data(), self.now());
+        let quoting = self.platform.quote(&self.machine, &self.measured, report_data, now);
+        let evidence = quoting.await.map_err(|error| NO_EVIDENCE.caused_by(error.code()))?;
         Ok(EvidenceAnswer { evidence, runtime })
     }
 

@@ -66,6 +66,10 @@ pub const ATTESTOR_SECONDS_MAX: u64 = 300;
 /// Least time between two re-checks of the attestor that strangers' tokens can cause.
 pub const ATTESTOR_SECONDS_MIN: u64 = 5;
 
+/// Questions for evidence that wait for the TEE at once: a TPM makes a quote in some 20 ms,
+/// so that the last one waits little more than a second.
+pub const QUOTES_WAITING_MAX: usize = 64;
+
 /// Largest sealed state in clear: keys and settings, not records.
 pub const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -126,7 +126,7 @@ async fn obtain(cell: &Cell, attestor_age_max: u64) -> Result<VerifiedToken, Tru
                 check.answer(answer.status.as_u16(), &answer.body, cell.now())?;
             }
             To::Peer => {
-                let (status, body) = own_evidence(cell, &ask.body);
+                let (status, body) = own_evidence(cell, &ask.body).await;
                 check.answer(status, &body, cell.now())?;
             }
         }
@@ -134,10 +134,14 @@ async fn obtain(cell: &Cell, attestor_age_max: u64) -> Result<VerifiedToken, Tru
     Ok(check.finish()?.into_token())
 }
 
-fn own_evidence(cell: &Cell, query: &[u8]) -> (u16, Vec<u8>) {
-    let answer = serde_json::from_slice(query)
-        .ok()
-        .and_then(|EvidenceQuery { nonce }| cell.evidence(nonce).ok())
-        .and_then(|answer| serde_json::to_vec(&answer).ok());
-    answer.map_or((500, Vec::new()), |body| (200, body))
+async fn own_evidence(cell: &Cell, query: &[u8]) -> (u16, Vec<u8>) {
+    const NONE: (u16, Vec<u8>) = (500, Vec::new());
+    let Ok(EvidenceQuery { nonce }) = serde_json::from_slice(query) else { return NONE };
+    match cell.evidence(nonce).await {
+        Ok(answer) => serde_json::to_vec(&answer).map_or(NONE, |body| (200, body)),
+        Err(refusal) => {
+            event!(WARN, "evidence.none", reason = refusal.cause().unwrap_or("cell.not_ready"));
+            NONE
+        }
+    }
 }

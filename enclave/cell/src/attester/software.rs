@@ -39,8 +39,8 @@ impl Attester for Software {
         Ok(software::quote(&subject, report_data, now, &self.0))
     }
 
-    fn sealing_secret(&self, workload: &WorkloadName) -> Secret<[u8; 32]> {
+    fn sealing_secret(&self, workload: &WorkloadName) -> Result<Secret<[u8; 32]>, AttesterError> {
         let key: Zeroizing<[u8; 32]> = Zeroizing::new(self.0.to_bytes().into());
-        kdf::derive(key.as_slice(), &format!("platform sealing secret of {workload}"))
+        Ok(kdf::derive(key.as_slice(), &format!("platform sealing secret of {workload}")))
     }
 }

@@ -37,7 +37,7 @@ fn each_workload_has_its_own_secret_and_keeps_it() {
     let key = key();
     let (one, two) =
         (WorkloadName::parse("clinic").unwrap(), WorkloadName::parse("broker").unwrap());
-    let secret = |key: &SigningKey, name| Platform::software(key.clone()).0.sealing_secret(name);
+    let secret = |key: &SigningKey, name| Platform::software(key.clone()).attester().sealing_secret(name).unwrap();
     assert!(secret(&key, &one).same_as(&secret(&key, &one)));
     assert!(!secret(&key, &one).same_as(&secret(&key, &two)));
     assert!(!secret(&key, &one).same_as(&secret(&self::key(), &one)));
@@ -56,6 +56,7 @@ fn the_platform_is_read_from_a_pem_file() {
     let key = key();
     std::fs::write(&path, key.to_pkcs8_pem(LineEnding::LF).unwrap().as_bytes()).unwrap();
     let workload = WorkloadName::parse("clinic").unwrap();
-    let read = Platform::parse(&name).unwrap().0.sealing_secret(&workload);
-    assert!(read.same_as(&Platform::software(key).0.sealing_secret(&workload)));
+    let read = Platform::parse(&name).unwrap().attester().sealing_secret(&workload).unwrap();
+    let made = Platform::software(key).attester().sealing_secret(&workload).unwrap();
+    assert!(read.same_as(&made));
 }

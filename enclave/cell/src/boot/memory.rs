@@ -32,10 +32,10 @@ pub(super) async fn open(
     config: &CellConfig,
 ) -> Result<(SealedState, Ledger), BootError> {
     let (workload, folder) = (workload.clone(), config.data_dir.clone());
-    let secret = launch.platform.attester().sealing_secret(&workload);
-    let clock = launch.clock.clone();
+    let (platform, clock) = (launch.platform.clone(), launch.clock.clone());
     let machine = launch.machine.clone();
     let opening = launch.machine.block_on(move || {
+        let secret = platform.attester().sealing_secret(&workload)?;
         let state = SealedState::open(&folder, &workload, &secret)?;
         let ledger = open_ledger(&workload, &state, &folder, clock, machine)?;
         Ok((state, ledger))

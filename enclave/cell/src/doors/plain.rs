@@ -60,7 +60,7 @@ async fn evidence(
     query: Result<Json<EvidenceQuery>, JsonRejection>,
 ) -> Result<Json<EvidenceAnswer>, Refusal> {
     let Json(EvidenceQuery { nonce }) = query.map_err(|_| MALFORMED)?;
-    Ok(Json(doors.cell.evidence(nonce)?))
+    Ok(Json(doors.cell.evidence(nonce).await?))
 }
 
 async fn token(State(doors): State<Arc<Doors>>) -> Result<Json<TokenAnswer>, Refusal> {

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use autoclave_attest::appraise::appraise;
-use autoclave_attest::evidence::TeeKind;
+use autoclave_attest::evidence::{Root, TeeKind, TpmRoot};
 use autoclave_attest::handshake::{
     AttestQuery, AttestorCheck, PeerCheck, To, Trust, TrustAnchors, VerifiedPeer,
 };
@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) manifest: Arc<Mutex<Manifest>>,
     pub(crate) attestor: Running,
+    tpms: Vec<TpmRoot>,
     _folder: TempDir,
 }
 
@@ -53,6 +54,11 @@ pub(crate) struct Site {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::trusting(Vec::new()).await
+    }
+
+    /// A world that believes TPMs as well.
+    pub(crate) async fn trusting(tpms: Vec<TpmRoot>) -> Self {
         let key = || SigningKey::generate_from_rng(&mut Entropy);
         let (platform, release) = (key(), key());
         let clock = Clock::manual(UnixTime::from_seconds(1_800_000_000));
@@ -64,7 +70,7 @@ impl World {
             workloads: Vec::new(),
         }));
         let folder = tempfile::tempdir().unwrap();
-        let config = config_text("attestor", &folder, None, &release, &platform);
+        let config = config_text("attestor", &folder, None, &release, &platform) + &toml(&tpms);
         list(&manifest, "attestor", &config);
         let launch = launch(config, &platform, &clock);
         let (shared, signer) = (manifest.clone(), release.clone());
@@ -73,7 +79,7 @@ impl World {
         };
         let mut attestor = start("attestor", launch, build).await.unwrap();
         attestor.ready().await.unwrap();
-        Self { platform, release, clock, manifest, attestor, _folder: folder }
+        Self { platform, release, clock, manifest, attestor, tpms, _folder: folder }
     }
 
     pub(crate) fn attestor_url(&self) -> String {
@@ -91,7 +97,8 @@ impl World {
     pub(crate) fn unlisted_site(&self, workload: &'static str) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let url = self.attestor_url();
-        let config = config_text(workload, &folder, Some(&url), &self.release, &self.platform);
+        let config = config_text(workload, &folder, Some(&url), &self.release, &self.platform)
+            + &toml(&self.tpms);
         Site { folder, config, workload }
     }
 
@@ -114,9 +121,10 @@ impl World {
 
     pub(crate) fn trust(&self) -> Trust {
         let root = Jwk::signing(self.platform.verifying_key());
-        let root = autoclave_attest::evidence::Root::Software { jwk: root };
+        let software = Root::Software { jwk: root };
+        let tpms = self.tpms.iter().cloned().map(Root::Tpm);
         Trust::try_from(TrustAnchors {
-            roots: vec![root],
+            roots: std::iter::once(software).chain(tpms).collect(),
             release_keys: vec![Jwk::signing(self.release.verifying_key())],
             issuer: ISSUER.to_owned(),
             manifest_serial_min: 0,
@@ -168,8 +176,14 @@ fn list(manifest: &Mutex<Manifest>, workload: &str, config: &str) {
         executable: measured.executable,
         configuration: measured.configuration,
         svn: 1,
-        kinds: [TeeKind::Software].into(),
+        kinds: [TeeKind::Software, TeeKind::Tpm].into(),
     });
+}
+
+/// What joins `[development]`, the last table of a configuration.
+fn toml(tpms: &[TpmRoot]) -> String {
+    let line = |root| toml::Value::try_from(root).unwrap().to_string();
+    tpms.iter().map(|root| format!("tpm_root = {}\n", line(root))).collect()
 }
 
 pub(crate) fn jwk_toml(key: &SigningKey) -> String {
