@@ -5,12 +5,13 @@ use std::os::unix::process::CommandExt as _;
 use crate::shell::{self, Outcome, cargo, command, root};
 
 /// The binaries of one deployment.
-const PARTIES: [&str; 6] = [
+const PARTIES: [&str; 7] = [
     "autoclave-attestor",
     "autoclave-broker",
     "autoclave-diagnosis",
     "autoclave-clinic",
     "autoclave-edge",
+    "autoclave-launcher",
     "autoclave",
 ];
 

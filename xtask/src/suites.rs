@@ -4,6 +4,7 @@
 mod broken;
 mod portals;
 mod sealer;
+mod tpm;
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ pub(crate) const SUITES: &[Suite] = &[
         what: "a sealed diagnosis through five processes",
         run: sealed_diagnosis,
     },
+    Suite { name: "tpm", what: "measured boot on software TPMs, each party's own", run: tpm::tpm },
     Suite {
         name: "killed",
         what: "each enclave killed between any two steps",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::deploy::tee::Tee;
+
 /// Sealed medical data, processed only by code that you have checked.
 #[derive(Debug, Parser)]
 #[command(name = "autoclave", version, about)]
@@ -34,6 +36,9 @@ pub enum Command {
     /// Work with model files.
     #[command(subcommand)]
     Model(Model),
+    /// Enrol machines whose TPM measures what they start.
+    #[command(subcommand)]
+    Tpm(Tpm),
     /// Say what this machine offers and whether a demo on it is well.
     Doctor(Doctor),
 }
@@ -47,6 +52,9 @@ pub struct Demo {
     /// Run one diagnosis end to end, print a JSON summary, and stop.
     #[arg(long)]
     pub check: bool,
+    /// What stands in for the machines' TEE: a key, or a TPM in software for each party.
+    #[arg(long, value_enum, default_value_t)]
+    pub tee: Tee,
     /// The edge's port; the parties take those after it. With --check, any free ports.
     #[arg(long)]
     pub port_base: Option<u16>,
@@ -176,6 +184,62 @@ pub enum Model {
         #[arg(long)]
         name: Option<String>,
     },
+}
+
+/// `tpm`
+#[derive(Debug, Subcommand)]
+pub enum Tpm {
+    /// Challenge a machine, check its answer, and certify its attestation key.
+    ///
+    /// On the machine: `autoclave-launcher identity --platform FILE > identity.json`, and
+    /// for the challenge `autoclave-launcher activate --platform FILE --challenge
+    /// challenge.json > answer.json`. Carry the files by any way; none is secret.
+    Enrol(Enrol),
+    /// Print the root that makes others believe the machines that a station enrolled.
+    Root {
+        /// A root certificate of the TPMs' makers (DER or PEM). Repeatable.
+        #[arg(long, required = true)]
+        ek_root: Vec<PathBuf>,
+        /// The station's key; it is made if it is not there.
+        #[arg(long)]
+        station: PathBuf,
+        /// For TPMs in software.
+        #[arg(long)]
+        development: bool,
+        /// An accepted value of a register of the firmware's, as `PCR=sha256:…`. Repeatable;
+        /// a root that is not for development needs one.
+        #[arg(long)]
+        firmware: Vec<String>,
+    },
+}
+
+/// `tpm enrol`
+#[derive(Debug, Args)]
+pub struct Enrol {
+    /// What `autoclave-launcher identity` said.
+    #[arg(long)]
+    pub identity: PathBuf,
+    /// A root certificate of the TPM's maker (DER or PEM). Repeatable.
+    #[arg(long, required = true)]
+    pub ek_root: Vec<PathBuf>,
+    /// The station's key (P-256, PKCS#8 in PEM); it is made if it is not there.
+    #[arg(long)]
+    pub station: PathBuf,
+    /// Where the challenge is written.
+    #[arg(long)]
+    pub challenge: PathBuf,
+    /// Where the answer will be.
+    #[arg(long)]
+    pub answer: PathBuf,
+    /// Where the certificate of the attestation key is written.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// How long the certificate is good.
+    #[arg(long, default_value_t = 365)]
+    pub days: u32,
+    /// How long to wait for the answer.
+    #[arg(long, default_value_t = 60)]
+    pub wait_minutes: u32,
 }
 
 /// `doctor`

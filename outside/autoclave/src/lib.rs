@@ -3,6 +3,7 @@
 //! whoever runs it and is trusted by nobody else. It never sees a patient's data in another
 //! way than its user's own.
 
+pub mod certificate;
 pub mod cli;
 pub mod commands;
 pub mod deploy;

@@ -16,6 +16,7 @@ async fn main() -> ExitCode {
         Command::Receipt(receipt) => commands::receipt::run(receipt),
         Command::Ledger(ledger) => commands::ledger::run(ledger),
         Command::Model(model) => commands::model::run(model),
+        Command::Tpm(tpm) => commands::tpm::run(tpm).await,
         Command::Doctor(doctor) => commands::doctor::run(doctor).await,
     };
     match outcome {

@@ -44,7 +44,7 @@ async fn start(command: &Demo, dir: &Path, ports: Ports) -> Outcome<Running> {
         ports,
     };
     note(format_args!("Autoclave in {}", dir.display()));
-    Deployment::prepare(&options)?.start().await
+    Deployment::prepare_on(command.tee, &options)?.start().await
 }
 
 /// The outcome of `work`, or nothing if a signal came first; then `work` is dropped, and the

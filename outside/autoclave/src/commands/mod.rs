@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod model;
 pub mod receipt;
 pub mod token;
+pub mod tpm;

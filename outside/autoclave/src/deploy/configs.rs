@@ -4,7 +4,6 @@
 
 use autoclave_attest::evidence::Root;
 use autoclave_attest::handshake::TrustAnchors;
-use autoclave_attest::jwk::Jwk;
 use autoclave_base::Digest;
 use p256::ecdsa::SigningKey;
 use serde::Serialize;
@@ -40,6 +39,8 @@ pub struct Facts<'a> {
     pub keys: &'a Keys,
     /// The digest of the clear model.
     pub model: Digest,
+    /// The root of all evidence in the deployment.
+    pub root: &'a Root,
 }
 
 /// Writes every party's configuration and the client's trust file.
@@ -68,7 +69,7 @@ fn issuer(ports: &Ports) -> String {
 
 fn trust(facts: &Facts<'_>) -> TrustAnchors {
     TrustAnchors {
-        roots: vec![Root::Software { jwk: Keys::public(&facts.keys.platform) }],
+        roots: vec![facts.root.clone()],
         release_keys: vec![Keys::public(&facts.keys.release)],
         issuer: issuer(facts.ports),
         manifest_serial_min: 0,
@@ -91,8 +92,11 @@ fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
     let trust =
         [("issuer", text(issuer(facts.ports))), ("release_keys", Value::Array(vec![release]))];
     all.insert("trust".to_owned(), table(trust));
-    let root = value::<Jwk>(&Keys::public(&facts.keys.platform))?;
-    all.insert("development".to_owned(), table([("software_root", root)]));
+    let root = match facts.root {
+        Root::Software { jwk } => ("software_root", value(jwk)?),
+        Root::Tpm(root) => ("tpm_root", value(root)?),
+    };
+    all.insert("development".to_owned(), table([root]));
     Ok(all)
 }
 
@@ -212,7 +216,9 @@ mod tests {
     fn the_same_deployment_writes_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys, ports) = deployment(folder.path());
-        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model") };
+        let root = Root::Software { jwk: Keys::public(&keys.platform) };
+        let model = Digest::of("model");
+        let facts = Facts { ports: &ports, keys: &keys, model, root: &root };
         write(&layout, &facts).unwrap();
         let first = Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap());
         write(&layout, &facts).unwrap();
@@ -223,7 +229,9 @@ mod tests {
     fn the_edge_understands_its_configuration_and_no_private_key_stands_in_any() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys, ports) = deployment(folder.path());
-        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model") };
+        let root = Root::Software { jwk: Keys::public(&keys.platform) };
+        let model = Digest::of("model");
+        let facts = Facts { ports: &ports, keys: &keys, model, root: &root };
         write(&layout, &facts).unwrap();
         for party in Party::STARTS {
             let text = files::read_text(&layout.config(party)).unwrap();

@@ -63,7 +63,8 @@ pub fn read(path: &Path) -> Outcome<SigningKey> {
     SigningKey::from_pkcs8_pem(&text).map_err(|_| Failure::malformed(path, "not a P-256 key"))
 }
 
-fn open_or_make(path: &Path) -> Outcome<SigningKey> {
+/// Reads a key, or makes it where there is none yet.
+pub fn open_or_make(path: &Path) -> Outcome<SigningKey> {
     if path.exists() {
         return read(path);
     }

@@ -65,6 +65,36 @@ impl Layout {
         self.root.join("release/manifest.jws")
     }
 
+    /// The public half of the release key, for launchers.
+    pub fn release_public(&self) -> PathBuf {
+        self.root.join("release/release.jwk")
+    }
+
+    /// What stands in for the machines' TEE.
+    pub fn tee(&self) -> PathBuf {
+        self.root.join("tee")
+    }
+
+    /// The maker of the deployment's software TPMs.
+    pub fn tpm_maker(&self) -> PathBuf {
+        self.root.join("tpm-maker")
+    }
+
+    /// The key of the station that enrols machines.
+    pub fn enrolment_key(&self) -> PathBuf {
+        self.root.join("tpm-maker/enrolment.key")
+    }
+
+    /// A party's machine: its TPM's memory and papers, and its launcher's log.
+    pub fn tpm(&self, party: Party) -> PathBuf {
+        self.root.join(party.name()).join("tpm")
+    }
+
+    /// What a party's software TPM says.
+    pub fn tpm_log(&self, party: Party) -> PathBuf {
+        self.root.join("logs").join(format!("{party}-tpm.log"))
+    }
+
     /// The administrator's key.
     pub fn administrator_key(&self) -> PathBuf {
         self.root.join("administrator/administrator.key")

@@ -27,10 +27,16 @@ const SVN: u32 = 1;
 
 /// Measures all enclaves and makes sure that the manifest names them. Says whether it was
 /// signed anew.
-pub fn ensure(layout: &Layout, binaries: &Path, keys: &Keys, now: UnixTime) -> Outcome<bool> {
+pub fn ensure(
+    layout: &Layout,
+    binaries: &Path,
+    keys: &Keys,
+    kind: TeeKind,
+    now: UnixTime,
+) -> Outcome<bool> {
     let releases = Party::ENCLAVES
         .iter()
-        .map(|party| measure(layout, binaries, *party))
+        .map(|party| measure(layout, binaries, *party, kind))
         .collect::<Outcome<Vec<_>>>()?;
     let old = current(layout, keys, now);
     let same = |old: &Manifest| old.workloads == releases && old.exp > now.plus(RENEW_SECONDS);
@@ -56,7 +62,7 @@ fn current(layout: &Layout, keys: &Keys, now: UnixTime) -> Option<Manifest> {
     Some(verified.manifest().clone())
 }
 
-fn measure(layout: &Layout, binaries: &Path, party: Party) -> Outcome<Release> {
+fn measure(layout: &Layout, binaries: &Path, party: Party, kind: TeeKind) -> Outcome<Release> {
     let measured = Measured {
         executable: Digest::of(files::read(&party.binary(binaries))?),
         configuration: Digest::of(files::read(&layout.config(party))?),
@@ -69,7 +75,7 @@ fn measure(layout: &Layout, binaries: &Path, party: Party) -> Outcome<Release> {
         executable: measured.executable,
         configuration: measured.configuration,
         svn: SVN,
-        kinds: BTreeSet::from([TeeKind::Software]),
+        kinds: BTreeSet::from([kind]),
     })
 }
 
@@ -82,6 +88,8 @@ mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+    const KIND: TeeKind = TeeKind::Software;
 
     fn deployment(folder: &Path) -> (Layout, Keys) {
         let layout = Layout::new(&folder.join("demo")).unwrap();
@@ -102,11 +110,11 @@ mod tests {
     fn it_is_signed_once_and_again_when_something_changed() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        assert!(ensure(&layout, folder.path(), &keys, NOW).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap());
         let first = serial(&layout, &keys, NOW);
-        assert!(!ensure(&layout, folder.path(), &keys, NOW.plus(60)).unwrap());
+        assert!(!ensure(&layout, folder.path(), &keys, KIND, NOW.plus(60)).unwrap());
         std::fs::write(layout.config(Party::Clinic), "changed").unwrap();
-        assert!(ensure(&layout, folder.path(), &keys, NOW).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap());
         assert!(serial(&layout, &keys, NOW) > first);
     }
 
@@ -114,16 +122,16 @@ mod tests {
     fn it_is_renewed_before_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        ensure(&layout, folder.path(), &keys, NOW).unwrap();
+        ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap();
         let late = NOW.plus(LIFE_SECONDS - RENEW_SECONDS);
-        assert!(ensure(&layout, folder.path(), &keys, late).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, late).unwrap());
     }
 
     #[test]
     fn each_workload_is_named_with_its_own_measurement() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        ensure(&layout, folder.path(), &keys, NOW).unwrap();
+        ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap();
         let manifest = current(&layout, &keys, NOW).unwrap();
         let all: BTreeSet<_> = manifest.workloads.iter().map(|one| one.measurement).collect();
         assert_eq!(all.len(), Party::ENCLAVES.len());
@@ -134,7 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
         std::fs::remove_file(Party::Broker.binary(folder.path())).unwrap();
-        let failure = ensure(&layout, folder.path(), &keys, NOW).unwrap_err();
+        let failure = ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap_err();
         assert_eq!(failure.code(), "file.unusable");
     }
 }

@@ -13,11 +13,14 @@ pub mod ports;
 mod process;
 pub mod running;
 pub mod seed;
+pub mod tee;
+mod tpm;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use autoclave_attest::evidence::Root;
 use autoclave_base::Digest;
 use autoclave_base::ids::ModelName;
 use autoclave_client::clock::now;
@@ -34,6 +37,7 @@ use self::ports::Ports;
 use self::process::{Process, died};
 use self::running::{RunningParty, RunningState};
 use self::seed::failure;
+use self::tee::Tee;
 use crate::commands::model;
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -68,6 +72,7 @@ pub struct Deployment {
     binaries: PathBuf,
     keys: Keys,
     accounts: Vec<Account>,
+    tee: Tee,
     lock: File,
 }
 
@@ -85,22 +90,32 @@ pub fn beside_this_executable() -> Outcome<PathBuf> {
 }
 
 impl Deployment {
-    /// Makes the folder or takes the one that is there: keys, sealed model, configurations,
-    /// manifest, accounts.
+    /// Makes the folder or takes the one that is there, on software evidence.
     pub fn prepare(options: &Options) -> Outcome<Self> {
+        Self::prepare_on(Tee::Software, options)
+    }
+
+    /// Makes the folder or takes the one that is there: machines, keys, sealed model,
+    /// configurations, manifest, accounts.
+    pub fn prepare_on(tee: Tee, options: &Options) -> Outcome<Self> {
         let layout = Layout::new(&options.dir)?;
         let lock = lock(&layout)?;
         check_binaries(&options.binaries)?;
+        tee.keep(&layout)?;
         layout.make()?;
         let keys = Keys::open(&layout)?;
+        let root = match tee {
+            Tee::Software => Root::Software { jwk: Keys::public(&keys.platform) },
+            Tee::Tpm => tpm::ensure(&layout, &options.binaries, &keys, now())?,
+        };
         let model = ensure_model(&layout, &options.model)?;
-        let facts = Facts { ports: &options.ports, keys: &keys, model };
+        let facts = Facts { ports: &options.ports, keys: &keys, model, root: &root };
         configs::write(&layout, &facts)?;
-        manifest::ensure(&layout, &options.binaries, &keys, now())?;
+        manifest::ensure(&layout, &options.binaries, &keys, root.kind(), now())?;
         let accounts = accounts::open(&layout)?;
         write_settings(&layout, &options.ports, &accounts)?;
         let (ports, binaries) = (options.ports, options.binaries.clone());
-        Ok(Self { layout, ports, binaries, keys, accounts, lock })
+        Ok(Self { layout, ports, binaries, keys, accounts, tee, lock })
     }
 
     /// Starts all parties, each when those that it needs are ready, and does an
@@ -150,7 +165,7 @@ impl Deployment {
 
     async fn start_one(&self, party: Party, processes: &mut Vec<Process>) -> Outcome {
         let step = Step::begin(party.name());
-        let mut process = Process::start(party, &self.binaries, &self.layout)?;
+        let mut process = Process::start(self.tee, party, &self.binaries, &self.layout)?;
         let ready = process.ready(&self.ports, &self.layout, &step).await;
         processes.push(process);
         match ready {

@@ -3,7 +3,7 @@
 //! A party that dies is reported, and never restarted silently.
 
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use tokio::time::{sleep, timeout};
 use super::layout::Layout;
 use super::party::Party;
 use super::ports::Ports;
+use super::tee::Tee;
+use super::tpm::{self, Machine};
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Step;
 
@@ -29,29 +31,32 @@ const TAIL_LINES: usize = 12;
 /// Bytes of a log's end that are looked at.
 const TAIL_BYTES: usize = 16 * 1024;
 
-/// A party that runs.
+/// A party that runs, and its machine where that is a process too. A machine ends after its
+/// party.
 pub(super) struct Process {
     party: Party,
     child: Child,
+    _machine: Option<Machine>,
 }
 
 impl Process {
-    /// Starts a party's binary inside the deployment's folder.
-    pub(super) fn start(party: Party, binaries: &Path, layout: &Layout) -> Outcome<Self> {
-        let binary = party.binary(binaries);
+    /// Starts a party's binary inside the deployment's folder: with its machine, where it
+    /// has one, so that a restart of the party is a restart of its machine.
+    pub(super) fn start(tee: Tee, party: Party, binaries: &Path, layout: &Layout) -> Outcome<Self> {
+        let measured = tee == Tee::Tpm && party.is_enclave();
+        let machine = if measured { Some(Machine::start(layout, party)?) } else { None };
+        let (binary, words) =
+            if measured { tpm::launch(binaries, party) } else { plain(binaries, party) };
         let mut command = Command::new(&binary);
         command.current_dir(layout.root()).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(log(layout, party)?).kill_on_drop(true);
         // A Ctrl-C at the terminal is ours to pass on, in the right order.
         command.process_group(0);
-        command.arg(format!("{party}/config.toml"));
-        if party.is_enclave() {
-            command.arg("--platform").arg("software:platform/platform.key");
-        }
+        command.args(words);
         let child = command.spawn().map_err(|error| {
             Failure::file(&binary, &error).advise("Build it: cargo build --workspace --bins")
         })?;
-        Ok(Self { party, child })
+        Ok(Self { party, child, _machine: machine })
     }
 
     /// Which party it is.
@@ -106,6 +111,15 @@ impl Process {
         }
         asked && graceful
     }
+}
+
+/// A party's own command line, on software evidence.
+fn plain(binaries: &Path, party: Party) -> (PathBuf, Vec<String>) {
+    let mut words = vec![format!("{party}/config.toml")];
+    if party.is_enclave() {
+        words.extend(["--platform".to_owned(), "software:platform/platform.key".to_owned()]);
+    }
+    (party.binary(binaries), words)
 }
 
 /// Where a party says whether it is ready.

@@ -1,0 +1,58 @@
+//! Measured boot against a real TPM in software: the tests that need one, and a whole
+//! demo whose parties have one each.
+
+use super::{Ran, debian, demo, emptied, output, passed, run, skipped};
+use crate::shell::{cargo, has, root};
+
+/// The tests that need a software TPM, in all crates.
+const TESTS: &str = "swtpm";
+
+/// The suite `tpm`.
+pub(super) fn tpm() -> Result<Ran, String> {
+    if !has("swtpm", "--version") || !has("swtpm_setup", "--version") {
+        let installed = debian("swtpm") && debian("swtpm-tools");
+        if !installed || !has("swtpm_setup", "--version") {
+            return skipped("swtpm could not be installed (apt-get install swtpm swtpm-tools)");
+        }
+    }
+    demo::build()?;
+    tests()?;
+    let folder = emptied("target/check-tpm")?;
+    let summary = output(&demo::autoclave(), &["demo", "--check", "--tee", "tpm", "--dir", &folder])?;
+    passed(judge(&summary).and_then(|()| nothing_left(&folder)))
+}
+
+fn tests() -> Result<(), String> {
+    if has("cargo-nextest", "--version") {
+        let filter = format!("binary({TESTS})");
+        let words = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+        return run(cargo(), &[&words[..], &["--run-ignored=only", "-E", &filter]].concat());
+    }
+    run(cargo(), &["test", "--workspace", "--locked", "--test", TESTS, "--", "--ignored"])
+}
+
+/// What the demo says must be what was asked for.
+fn judge(summary: &str) -> Result<(), String> {
+    let summary: serde_json::Value =
+        serde_json::from_str(summary).map_err(|cause| format!("the demo's summary: {cause}"))?;
+    let token = &summary["token"];
+    let expected = [("x-ms-attestation-type", "tpm".into()), ("hw_backed", false.into())];
+    for (claim, value) in expected {
+        if token[claim] != value {
+            return Err(format!("the demo's token says {claim} is {}, not {value}", token[claim]));
+        }
+    }
+    Ok(())
+}
+
+/// No process of the demo's may have outlived it.
+fn nothing_left(folder: &str) -> Result<(), String> {
+    let folder = root().join(folder);
+    let named = |process: &std::path::Path| {
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&*folder.to_string_lossy())
+    };
+    let processes = std::fs::read_dir("/proc").map_err(|cause| cause.to_string())?;
+    let left = processes.flatten().map(|entry| entry.path()).filter(|path| named(path)).count();
+    if left == 0 { Ok(()) } else { Err(format!("{left} processes outlived the demo")) }
+}
