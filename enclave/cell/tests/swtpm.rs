@@ -249,7 +249,8 @@ fn a_key_of_another_tpm_is_not_believed() {
     let (mut one, two) = (factory.enrolled(), factory.enrolled());
     let stranger = Factory::new();
     let verifiers = Verifiers::from_roots(&[Root::Tpm(factory.root())]).unwrap();
-    let events = Event::of(&measure::take("", &BTreeMap::new()).unwrap(), Digest::of("l"), 1, false);
+    let events =
+        Event::of(&measure::take("", &BTreeMap::new()).unwrap(), Digest::of("l"), 1, false);
     one.launch(&events, &events);
     let verify = |body: Body| verifiers.verify(&body.into_evidence(), &report_data(), NOW);
     assert!(verify(one.evidence(&events, &report_data())).is_ok());

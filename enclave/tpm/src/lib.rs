@@ -19,8 +19,8 @@ mod wire;
 mod tests;
 
 use command::{Command, Response};
-pub use device::{Device, DeviceRefusal};
 use device::Link;
+pub use device::{Device, DeviceRefusal};
 pub use error::TpmError;
 pub use key::{AK_HANDLE, AkPublic, Quote};
 pub use pcr::{FIRST_OURS, PCRS, Pcrs};

@@ -4,7 +4,7 @@
 use super::{Ran, debian, demo, emptied, output, passed, run, skipped};
 use crate::shell::{cargo, has, root};
 
-/// The tests that need a software TPM, in all crates.
+/// The tests that need a software TPM have this in their binary's name or in their own.
 const TESTS: &str = "swtpm";
 
 /// The suite `tpm`.
@@ -18,17 +18,20 @@ pub(super) fn tpm() -> Result<Ran, String> {
     demo::build()?;
     tests()?;
     let folder = emptied("target/check-tpm")?;
-    let summary = output(&demo::autoclave(), &["demo", "--check", "--tee", "tpm", "--dir", &folder])?;
+    let summary =
+        output(&demo::autoclave(), &["demo", "--check", "--tee", "tpm", "--dir", &folder])?;
     passed(judge(&summary).and_then(|()| nothing_left(&folder)))
 }
 
 fn tests() -> Result<(), String> {
     if has("cargo-nextest", "--version") {
-        let filter = format!("binary({TESTS})");
+        let filter = format!("binary({TESTS}) + test({TESTS})");
         let words = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
         return run(cargo(), &[&words[..], &["--run-ignored=only", "-E", &filter]].concat());
     }
-    run(cargo(), &["test", "--workspace", "--locked", "--test", TESTS, "--", "--ignored"])
+    let test = ["test", "--workspace", "--locked"];
+    run(cargo(), &[&test[..], &["--test", TESTS, "--", "--ignored"]].concat())?;
+    run(cargo(), &[&test[..], &["--lib", TESTS, "--", "--ignored"]].concat())
 }
 
 /// What the demo says must be what was asked for.

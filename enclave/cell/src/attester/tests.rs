@@ -37,7 +37,9 @@ fn each_workload_has_its_own_secret_and_keeps_it() {
     let key = key();
     let (one, two) =
         (WorkloadName::parse("clinic").unwrap(), WorkloadName::parse("broker").unwrap());
-    let secret = |key: &SigningKey, name| Platform::software(key.clone()).attester().sealing_secret(name).unwrap();
+    let secret = |key: &SigningKey, name| {
+        Platform::software(key.clone()).attester().sealing_secret(name).unwrap()
+    };
     assert!(secret(&key, &one).same_as(&secret(&key, &one)));
     assert!(!secret(&key, &one).same_as(&secret(&key, &two)));
     assert!(!secret(&key, &one).same_as(&secret(&self::key(), &one)));

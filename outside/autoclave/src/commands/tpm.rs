@@ -45,7 +45,8 @@ async fn certify(command: &Enrol) -> Outcome {
     }
     let station = keys::open_or_make(&command.station)?;
     let identity = files::read_json(&command.identity)?;
-    let challenged = enrol::challenge(&identity, &certificates(&command.ek_root)?, &mut random(), now());
+    let challenged =
+        enrol::challenge(&identity, &certificates(&command.ek_root)?, &mut random(), now());
     let (challenge, expected) = challenged.map_err(|refusal| refused(&refusal, refusal.code()))?;
     files::write_json(&command.challenge, &challenge)?;
     note(format_args!(
@@ -107,9 +108,9 @@ fn certificates(paths: &[PathBuf]) -> Outcome<Vec<Vec<u8>>> {
 fn registers(texts: &[String]) -> Outcome<Vec<FirmwarePcr>> {
     let mut known = BTreeMap::<u8, BTreeSet<Digest>>::new();
     for text in texts {
-        let read = text.split_once('=').and_then(|(pcr, value)| {
-            Some((pcr.parse().ok()?, value.parse::<Digest>().ok()?))
-        });
+        let read = text
+            .split_once('=')
+            .and_then(|(pcr, value)| Some((pcr.parse().ok()?, value.parse::<Digest>().ok()?)));
         let (pcr, value) = read.ok_or_else(|| {
             Failure::new("tpm.firmware", format!("`{text}` is not of the form PCR=sha256:…"))
         })?;

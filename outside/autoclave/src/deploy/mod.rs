@@ -106,7 +106,7 @@ impl Deployment {
         let keys = Keys::open(&layout)?;
         let root = match tee {
             Tee::Software => Root::Software { jwk: Keys::public(&keys.platform) },
-            Tee::Tpm => tpm::ensure(&layout, &options.binaries, &keys, now())?,
+            Tee::Tpm => tpm::ensure(&layout, &options.binaries, &keys)?,
         };
         let model = ensure_model(&layout, &options.model)?;
         let facts = Facts { ports: &options.ports, keys: &keys, model, root: &root };

@@ -131,4 +131,22 @@ mod tests {
             end_left_over(folder.path()).unwrap();
         }
     }
+
+    #[test]
+    #[ignore = "needs swtpm: cargo xtask test tpm"]
+    fn an_swtpm_that_a_crash_left_is_ended_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(&folder.path().join("demo")).unwrap();
+        layout.make().unwrap();
+        std::fs::create_dir_all(layout.tpm(Party::Clinic).join("state")).unwrap();
+        let mut left = Machine::start(&layout, Party::Clinic).unwrap();
+        let pid = Pid::from_child(&left.0);
+        assert!(is_ours(pid, &layout.tpm(Party::Clinic)));
+        assert!(!is_ours(pid, &layout.tpm(Party::Broker)));
+        let next = Machine::start(&layout, Party::Clinic).unwrap();
+        assert!(!left.0.wait().unwrap().success(), "ended by the next");
+        let pid = Pid::from_child(&next.0);
+        drop(next);
+        assert!(!is_ours(pid, &layout.tpm(Party::Clinic)));
+    }
 }

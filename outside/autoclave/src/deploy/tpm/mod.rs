@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use autoclave_attest::evidence::{Root, TpmRoot};
-use autoclave_base::UnixTime;
+use autoclave_client::clock::now;
 
 pub(super) use machine::Machine;
 
@@ -28,11 +28,11 @@ const LAUNCHER: &str = "autoclave-launcher";
 const PROGRAMS: [&str; 3] = ["swtpm", "swtpm_setup", "certtool"];
 
 /// Makes sure that every enclave has an enrolled machine; the root that vouches for them.
-pub(super) fn ensure(layout: &Layout, binaries: &Path, keys: &Keys, now: UnixTime) -> Outcome<Root> {
+pub(super) fn ensure(layout: &Layout, binaries: &Path, keys: &Keys) -> Outcome<Root> {
     check_programs()?;
     check_launcher(binaries)?;
-    let station = keys::open_or_make(&layout.enrolment_key())?;
     maker::ensure(layout)?;
+    let station = keys::open_or_make(&layout.enrolment_key())?;
     for party in Party::ENCLAVES {
         if !maker::is_made(layout, party) {
             let step = Step::begin(format!("TPM of {party} made"));
@@ -46,6 +46,8 @@ pub(super) fn ensure(layout: &Layout, binaries: &Path, keys: &Keys, now: UnixTim
         development: true,
         firmware: Vec::new(),
     };
+    // Only now: certificates that were just made are not valid earlier.
+    let now = now();
     for party in Party::ENCLAVES {
         write_platform(layout, party)?;
         if !enrol::is_valid(layout, party, now) {
