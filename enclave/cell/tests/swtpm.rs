@@ -136,7 +136,7 @@ fn report_data() -> ReportData {
 
 async fn run(world: &World, site: &Site, machine: PathBuf) -> Result<Running, BootError> {
     let platform = Platform::parse(&format!("tpm:{}", machine.display()))?;
-    let launch = Launch { config: site.config.clone(), platform, clock: world.clock.clone() };
+    let launch = Launch { platform, ..world.launch(site) };
     let build = |_, NoSettings {}| async move { Ok::<_, BootError>(Router::new()) };
     let mut running = start(site.workload, launch, build).await?;
     running.ready().await?;

@@ -1,5 +1,7 @@
 //! The launcher as a process over a real software TPM. `cargo xtask test tpm` runs it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
 #[path = "../../tpm/tests/support/mod.rs"]
 mod support;
 

@@ -6,6 +6,8 @@ use crate::{TpmError, code};
 
 /// Bytes of a header: tag, size, code.
 pub(crate) const HEADER_BYTES: usize = 10;
+/// The same as a size on the wire.
+const HEADER_SIZE: u32 = 10;
 /// Longest answer that is read: the `TPM_PT_MAX_RESPONSE_SIZE` of real TPMs.
 pub(crate) const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -27,6 +29,14 @@ pub(crate) struct Command {
     sessions: Option<Writer>,
     parameters: Writer,
     answers_handle: bool,
+}
+
+/// What the form of an answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    command: &'static str,
+    has_handle: bool,
+    is_authorised: bool,
 }
 
 impl Command {
@@ -81,28 +91,21 @@ impl Command {
         self
     }
 
-    pub(crate) const fn code(&self) -> Code {
-        self.code
-    }
-
-    pub(crate) const fn has_handle(&self) -> bool {
-        self.answers_handle
-    }
-
-    pub(crate) const fn is_authorised(&self) -> bool {
-        self.sessions.is_some()
+    /// The form of its answer.
+    pub(crate) const fn form(&self) -> Form {
+        let is_authorised = self.sessions.is_some();
+        Form { command: self.code.1, has_handle: self.answers_handle, is_authorised }
     }
 
     /// The command as it is sent.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let body = self.handles.clone();
-        let body = match &self.sessions {
-            Some(sessions) => body.u32(length(sessions.bytes())).raw(sessions.bytes()),
-            None => body,
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let tag = if self.sessions.is_some() { AUTHORISED } else { PLAIN };
+        let body = match self.sessions {
+            Some(sessions) => self.handles.u32(length(sessions.bytes())).raw(sessions.bytes()),
+            None => self.handles,
         };
         let body = body.raw(self.parameters.bytes());
-        let tag = if self.is_authorised() { AUTHORISED } else { PLAIN };
-        let size = length(body.bytes()) + HEADER_BYTES as u32;
+        let size = length(body.bytes()).saturating_add(HEADER_SIZE);
         Writer::default().u16(tag).u32(size).u32(self.code.0).raw(body.bytes()).bytes().to_vec()
     }
 }
@@ -131,19 +134,14 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) fn parse(
-        bytes: Vec<u8>,
-        command: Code,
-        has_handle: bool,
-        is_authorised: bool,
-    ) -> Result<Self, TpmError> {
+    pub(crate) fn parse(bytes: Vec<u8>, form: Form) -> Result<Self, TpmError> {
         let mut reader = Reader::new(&bytes);
         let (_tag, _size, code) = (reader.u16()?, reader.u32()?, reader.u32()?);
         if code != 0 {
-            return Err(TpmError::Refused { command: command.1, code });
+            return Err(TpmError::Refused { command: form.command, code });
         }
-        let handle = if has_handle { reader.u32()? } else { code::NULL };
-        let length = if is_authorised { Some(reader.u32()?) } else { None };
+        let handle = if form.has_handle { reader.u32()? } else { code::NULL };
+        let length = if form.is_authorised { Some(reader.u32()?) } else { None };
         let rest = reader.rest().len();
         let begin = bytes.len() - rest;
         let length = length.map_or(Ok(rest), usize::try_from).map_err(|_| TpmError::Malformed)?;

@@ -91,8 +91,8 @@ impl Tpm {
     }
 
     fn run(&mut self, command: Command) -> Result<Response, TpmError> {
-        let code = command.code();
-        let answer = self.link.exchange(&command.bytes())?;
-        Response::parse(answer, code, command.has_handle(), command.is_authorised())
+        let form = command.form();
+        let answer = self.link.exchange(&command.into_bytes())?;
+        Response::parse(answer, form)
     }
 }

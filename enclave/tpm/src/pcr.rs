@@ -15,18 +15,18 @@ pub const FIRST_OURS: usize = 8;
 /// Registers in one `TPM2_PCR_Read`: a list of digests holds eight.
 const AT_ONCE: usize = 8;
 /// Bytes of a selection's bitmap: 24 registers.
-const BITMAP_BYTES: usize = 3;
+const BITMAP_BYTES: u8 = 3;
 
 /// The values of registers 0 to 15.
 pub type Pcrs = [[u8; 32]; PCRS];
 
 /// `TPML_PCR_SELECTION` of one bank.
 pub(crate) fn selection(pcrs: impl IntoIterator<Item = usize>) -> Writer {
-    let mut bitmap = [0; BITMAP_BYTES];
+    let mut bitmap = [0; BITMAP_BYTES as usize];
     for pcr in pcrs {
         bitmap[pcr / 8] |= 1 << (pcr % 8);
     }
-    Writer::default().u32(1).u16(code::ALG_SHA256).u8(BITMAP_BYTES as u8).raw(&bitmap)
+    Writer::default().u32(1).u16(code::ALG_SHA256).u8(BITMAP_BYTES).raw(&bitmap)
 }
 
 impl Tpm {

@@ -1,6 +1,8 @@
 //! Measured boot against a real TPM in software: the tests that need one, and a whole
 //! demo whose parties have one each.
 
+use std::path::PathBuf;
+
 use super::{Ran, debian, demo, emptied, output, passed, run, skipped};
 use crate::shell::{cargo, has, root};
 
@@ -39,8 +41,8 @@ fn judge(summary: &str) -> Result<(), String> {
     let summary: serde_json::Value =
         serde_json::from_str(summary).map_err(|cause| format!("the demo's summary: {cause}"))?;
     let token = &summary["token"];
-    let expected = [("x-ms-attestation-type", "tpm".into()), ("hw_backed", false.into())];
-    for (claim, value) in expected {
+    let kind = serde_json::Value::from("tpm");
+    for (claim, value) in [("x-ms-attestation-type", kind), ("hw_backed", false.into())] {
         if token[claim] != value {
             return Err(format!("the demo's token says {claim} is {}, not {value}", token[claim]));
         }
@@ -51,7 +53,7 @@ fn judge(summary: &str) -> Result<(), String> {
 /// No process of the demo's may have outlived it.
 fn nothing_left(folder: &str) -> Result<(), String> {
     let folder = root().join(folder);
-    let named = |process: &std::path::Path| {
+    let named = |process: &PathBuf| {
         let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(&*folder.to_string_lossy())
     };

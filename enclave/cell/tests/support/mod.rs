@@ -183,7 +183,7 @@ fn list(manifest: &Mutex<Manifest>, workload: &str, config: &str) {
 /// What joins `[development]`, the last table of a configuration.
 fn toml(tpms: &[TpmRoot]) -> String {
     let line = |root| toml::Value::try_from(root).unwrap().to_string();
-    tpms.iter().map(|root| format!("tpm_root = {}\n", line(root))).collect()
+    tpms.iter().fold(String::new(), |text, root| text + "tpm_root = " + &line(root) + "\n")
 }
 
 pub(crate) fn jwk_toml(key: &SigningKey) -> String {

@@ -2,6 +2,7 @@
 //! as often as a machine would be, and ended with the test.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
