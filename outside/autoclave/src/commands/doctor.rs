@@ -4,6 +4,7 @@
 
 mod machine;
 mod parties;
+mod tpms;
 
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ impl Finding {
 /// Runs the command: fails if something is bad.
 pub async fn run(command: Doctor) -> Outcome {
     let mut findings = machine::look(&command.dir);
+    findings.extend(tpms::look(&command.dir));
     findings.extend(parties::look(&command.dir).await);
     if command.json {
         terminal::out(serde_json::json!({ "findings": findings }));

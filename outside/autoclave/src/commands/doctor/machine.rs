@@ -52,7 +52,7 @@ fn device(name: &str, path: &Path) -> Finding {
 fn tee_summary() -> Finding {
     let tee = DEVICES[..5].iter().any(|(_, path)| Path::new(path).exists());
     let detail = if tee {
-        "hardware is here; this version does not use it yet"
+        "hardware is here; this version does not use it yet, only TPMs"
     } else {
         "none: enclaves run on software evidence, which keeps nothing confidential"
     };
