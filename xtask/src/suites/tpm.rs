@@ -31,6 +31,8 @@ fn tests() -> Result<(), String> {
         let words = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
         return run(cargo(), &[&words[..], &["--run-ignored=only", "-E", &filter]].concat());
     }
+    // What the tests launch; `cargo test` with a selection does not build it.
+    run(cargo(), &["build", "--workspace", "--locked", "--examples"])?;
     let test = ["test", "--workspace", "--locked"];
     run(cargo(), &[&test[..], &["--test", TESTS, "--", "--ignored"]].concat())?;
     run(cargo(), &[&test[..], &["--lib", TESTS, "--", "--ignored"]].concat())
