@@ -16,8 +16,11 @@ const SEALED_PATH = '/sealed';
 const KEY_UNKNOWN = 'seal.key_unknown';
 /** Largest answer: a mask and its receipt, generously. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** Time without progress until an answer has come: an inference, on a busy machine. */
+const SILENT_MS_MAX = 300_000;
 /** A token that ends sooner is renewed before a request is sealed under it (seconds). */
 const RENEW_S = 60;
+const BOUNDS = { answerBytesMax: ANSWER_BYTES_MAX, silentMsMax: SILENT_MS_MAX } as const;
 const WORKLOAD = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** How to connect. */
@@ -54,9 +57,7 @@ export class Connection {
 
   /** Runs the whole handshake: attestor, then the party. Throws `Refused`. */
   async verify(workload: string): Promise<VerifiedEnclave> {
-    const { enclave } = await this.#verify(workload);
-    this.#onEvent({ type: 'verified', enclave });
-    return enclave;
+    return (await this.#verify(workload)).enclave;
   }
 
   /** What was verified last, if anything. */
@@ -71,49 +72,42 @@ export class Connection {
    */
   async send(workload: string, request: SealedRequest): Promise<OpenedAnswer> {
     const peer = await this.#fresh(workload);
-    const answer = (await this.#exchange(peer, request)) ?? (await this.#again(workload, request));
+    const answer = await this.#exchange(peer, request);
     if (answer) return answer;
-    return this.#refused(new Refused(KEY_UNKNOWN, { sent: true }));
-  }
-
-  async #again(workload: string, request: SealedRequest): Promise<OpenedAnswer | undefined> {
-    return this.#exchange(await this.#reattest(workload, 'key_changed'), request);
+    const again = await this.#exchange(await this.#another(peer), request);
+    return again ?? this.#refused(new Refused(KEY_UNKNOWN, { sent: true }));
   }
 
   async #fresh(workload: string): Promise<Peer> {
     const known = this.#peers.get(workload);
-    if (known && known.enclave.expiresAt > this.now() + RENEW_S) return known;
-    if (known) return this.#reattest(workload, 'expired');
-    await this.verify(workload);
-    return this.#peers.get(workload) ?? this.#refused(new Refused('client.request'));
+    if (!known) return this.#verify(workload);
+    return known.enclave.expiresAt > this.now() + RENEW_S ? known : this.#verify(workload, 'expired');
   }
 
-  async #reattest(workload: string, why: ReattestReason): Promise<Peer> {
-    const previous = this.#peers.get(workload)?.enclave;
-    const peer = await this.#verify(workload);
-    const current = peer.enclave;
-    if (previous) {
-      const reason = previous.measurement === current.measurement ? why : 'measurement_changed';
-      this.#onEvent({ type: 'reattested', previous, current, reason });
-    }
-    return peer;
+  /** The enclave under another key than `peer`'s: verified meanwhile for another request, or now. */
+  async #another(peer: Peer): Promise<Peer> {
+    const { workload } = peer.enclave;
+    const known = this.#peers.get(workload);
+    return known && known !== peer ? known : this.#verify(workload, 'key_changed');
   }
 
   /** One handshake at a time for each workload. What fails it is forgotten, so nothing is sent. */
-  async #verify(workload: string): Promise<Peer> {
+  async #verify(workload: string, why?: ReattestReason): Promise<Peer> {
     const running = this.#verifying.get(workload);
     if (running) return running;
-    const started = this.#handshake(workload).finally(() => this.#verifying.delete(workload));
+    const started = this.#handshake(workload, why).finally(() => this.#verifying.delete(workload));
     this.#verifying.set(workload, started);
     return started;
   }
 
-  async #handshake(workload: string): Promise<Peer> {
+  async #handshake(workload: string, why?: ReattestReason): Promise<Peer> {
+    const previous = this.#peers.get(workload)?.enclave;
     this.#onEvent({ type: 'verifying' });
     try {
       need(WORKLOAD.test(workload), 'client.request');
       const peer = await handshake(this.#around, workload);
       this.#peers.set(workload, peer);
+      this.#onEvent(outcome(peer.enclave, previous, why));
       return peer;
     } catch (cause) {
       this.#peers.delete(workload);
@@ -140,7 +134,7 @@ export class Connection {
     const { onProgress, signal } = request;
     const url = partyUrl(this.#around.base, peer.enclave.workload, SEALED_PATH);
     const fixed = { method: 'POST', path: SEALED_PATH, contentType: REQUEST_MEDIA_TYPE } as const;
-    const exchange = { ...fixed, body: sealing, answerBytesMax: ANSWER_BYTES_MAX, onProgress, signal };
+    const exchange = { ...fixed, body: sealing, ...BOUNDS, onProgress, signal };
     return carry(this.#around.send, url, exchange);
   }
 
@@ -148,6 +142,12 @@ export class Connection {
     if (cause instanceof Refused) this.#onEvent({ type: 'refused', error: cause });
     throw cause;
   }
+}
+
+function outcome(enclave: VerifiedEnclave, previous?: VerifiedEnclave, why?: ReattestReason): ConnectionEvent {
+  if (!previous || !why) return { type: 'verified', enclave };
+  const reason = previous.measurement === enclave.measurement ? why : 'measurement_changed';
+  return { type: 'reattested', previous, current: enclave, reason };
 }
 
 function sealingKey(peer: Peer): SealingKey {

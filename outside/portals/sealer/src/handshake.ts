@@ -22,6 +22,8 @@ const ATTEST_PATH = '/attest';
 const ATTESTOR = 'attestor';
 /** Longest answer that is looked at: a token or a manifest, and its JSON. */
 const ANSWER_BYTES_MAX = 96 * 1024;
+/** The answers are small, and slow hardware quotes within seconds. */
+const SILENT_MS_MAX = 30_000;
 const AUDIENCE_BYTES = 16;
 /** What the attestor's rotation of keys or manifest between two answers looks like. */
 const STALE: readonly string[] = ['token.key_unknown', 'token.policy', 'token.measurement'];
@@ -147,7 +149,7 @@ async function attest(around: Around, shown: { evidence: Evidence; runtime: Runt
 
 async function ask(around: Around, party: string, method: 'GET' | 'POST', path: string, value?: unknown): Promise<Bytes> {
   const sent = value === undefined ? {} : { contentType: 'application/json', body: outbound(utf8(JSON.stringify(value))) };
-  const exchange: Exchange = { method, path, answerBytesMax: ANSWER_BYTES_MAX, ...sent };
+  const exchange: Exchange = { method, path, answerBytesMax: ANSWER_BYTES_MAX, silentMsMax: SILENT_MS_MAX, ...sent };
   const { status, body } = await carry(around.send, partyUrl(around.base, party, path), exchange);
   if (status === 200) return body;
   const code = problemIn(body)?.code ?? (party === ATTESTOR ? 'attestor.status' : 'peer.status');

@@ -5,8 +5,6 @@
 import { concat, type Bytes } from './bytes.js';
 import { Refused } from './refused.js';
 
-/** Time until an answer has come: a large image on a slow line and its inference. */
-const ANSWER_MS_MAX = 300_000;
 /** Bodies up to here are sent whole; longer ones are streamed where that is possible. */
 const WHOLE_BYTES_MAX = 1024 * 1024;
 /** Pieces of a long body that are joined before the browser is asked to keep them. */
@@ -25,6 +23,8 @@ export interface Exchange {
   readonly contentType?: string;
   readonly body?: Outbound;
   readonly answerBytesMax: number;
+  /** Longest time without any progress until the answer has come. */
+  readonly silentMsMax: number;
   readonly onProgress?: ((sent: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,14 +48,20 @@ export function transport(custom: typeof fetch | undefined): Transport {
 
 /** Carries an exchange within the time allowed; failures below HTTP are refusals. */
 export async function carry(send: Transport, url: string, exchange: Exchange): Promise<PlainAnswer> {
-  const { signal } = exchange;
+  const { signal, silentMsMax } = exchange;
   signal?.throwIfAborted();
   const ending = new AbortController();
-  const timer = setTimeout(() => ending.abort(new Refused('http.silent')), ANSWER_MS_MAX);
+  const wait = (): ReturnType<typeof setTimeout> => setTimeout(() => ending.abort(new Refused('http.silent')), silentMsMax);
+  let timer = wait();
+  const onProgress = (sent: number, total: number): void => {
+    clearTimeout(timer);
+    timer = wait();
+    exchange.onProgress?.(sent, total);
+  };
   const stop = (): void => ending.abort(signal?.reason);
   signal?.addEventListener('abort', stop);
   try {
-    return await send(url, exchange, ending.signal);
+    return await send(url, { ...exchange, onProgress }, ending.signal);
   } catch (cause) {
     if (ending.signal.aborted) throw ending.signal.reason;
     throw cause instanceof Refused ? cause : new Refused('http.unreachable');

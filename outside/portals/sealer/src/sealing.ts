@@ -54,9 +54,9 @@ export class Sealing implements Outbound {
   async open(answer: Bytes): Promise<OpenedAnswer> {
     const plaintext = await openAnswer(await this.#sealed.exported(), this.#sealed.enc, answer);
     const { status, fields: found, body } = readResponse(plaintext);
-    const headers: Record<string, string> = {};
-    for (const [name, value] of found) headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
-    return { status, headers, body };
+    const headers = new Map<string, string>();
+    for (const [name, value] of found) headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value);
+    return { status, headers: Object.fromEntries(headers), body };
   }
 }
 

@@ -221,10 +221,15 @@ test('where the second verification fails, the request is not sealed anew', asyn
 
 test('only one handshake runs at a time', async () => {
   const own = await World.make();
-  const { connection } = connect(own);
+  const { connection, events } = connect(own);
   await Promise.all(Array.from({ length: 5 }, () => connection.send('clinic', { method: 'GET', path: '/' })));
   assert.equal(own.asked.filter(({ path }) => path === '/attest').length, 1);
   assert.equal(own.opened.length, 5);
+  await own.restart('clinic');
+  events.length = 0;
+  await Promise.all(Array.from({ length: 5 }, () => connection.send('clinic', { method: 'GET', path: '/' })));
+  assert.equal(own.asked.filter(({ path }) => path === '/attest').length, 2);
+  assert.deepEqual([own.opened.length, events.map(({ type }) => type)], [10, ['verifying', 'reattested']]);
 });
 
 test('what is said outside the seal is a failure and never an answer', async () => {
