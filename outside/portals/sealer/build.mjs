@@ -1,7 +1,7 @@
-// Writes the package into the folder that is named: one module, and its declarations.
+// Writes the package into the folder that is named: one module, its declarations, and licences.
 // The same sources and the same package-lock.json give the same bytes.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +12,8 @@ const out = resolve(process.argv[2] ?? join(home, 'dist'));
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: home,
   entryPoints: ['src/sealer.ts'],
   outfile: join(out, 'sealer.js'),
@@ -28,6 +29,16 @@ await build({
   legalComments: 'inline',
   charset: 'ascii',
 });
+
+// What is inside of others' work, with the licences that ask to be passed on.
+const packages = Object.keys(metafile.inputs).flatMap((path) => path.match(/^.*node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? []);
+const licences = [...new Set(packages)].sort().map((path) => {
+  const { name, version } = JSON.parse(readFileSync(join(home, path, 'package.json'), 'utf8'));
+  const file = readdirSync(join(home, path)).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!file) throw new Error(`${name} has no licence`);
+  return `${name} ${version}\n\n${readFileSync(join(home, path, file), 'utf8').trim()}\n`;
+});
+writeFileSync(join(out, 'LICENSES.txt'), licences.join(`\n${'-'.repeat(72)}\n\n`));
 
 const types = join(out, 'types');
 const tsc = fileURLToPath(new URL('./bin/tsc', import.meta.resolve('typescript/package.json')));

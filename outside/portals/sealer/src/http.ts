@@ -2,7 +2,7 @@
 // It belongs to the connection; protection is sealing, so nothing here is trusted.
 // In a browser uploads go by XMLHttpRequest, which alone tells how far they are.
 
-import { concat, type Bytes } from './bytes.js';
+import type { Bytes } from './bytes.js';
 import { Refused } from './refused.js';
 
 /** Bodies up to here are sent whole; longer ones are streamed where that is possible. */
@@ -127,7 +127,7 @@ async function collect(body: Outbound): Promise<Blob> {
 }
 
 async function limited(response: Response, bytesMax: number): Promise<Bytes> {
-  const parts: Uint8Array[] = [];
+  const parts: Bytes[] = [];
   let size = 0;
   const reader = response.body?.getReader();
   for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
@@ -136,9 +136,9 @@ async function limited(response: Response, bytesMax: number): Promise<Bytes> {
       await reader?.cancel();
       throw new Refused('http.too_large');
     }
-    parts.push(next.value);
+    parts.push(new Uint8Array(next.value));
   }
-  return concat(...parts);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 function isNode(): boolean {

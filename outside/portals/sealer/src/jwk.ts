@@ -2,7 +2,7 @@
 // Every party names keys this way; it belongs to all parsers here.
 // Private members are refused, and no key is believed because it is well formed.
 
-import { b64url, fromB64url, sha256, utf8, type Bytes } from './bytes.js';
+import { b64url, concat, fromB64url, sha256, utf8, type Bytes } from './bytes.js';
 import { canonical } from './jcs.js';
 import { Members } from './members.js';
 import { refuse } from './refused.js';
@@ -37,7 +37,7 @@ export function parseKey(value: unknown, code: string): Key {
   const crv = kind === 'X-Wing' ? {} : { crv: kind };
   const texts = Object.fromEntries(names.map((name) => [name, wire.text(name)]));
   const named = { ...(alg === undefined ? {} : { alg }), ...(use === undefined ? {} : { use }), ...(kid === undefined ? {} : { kid }) };
-  return { kind, material: join(parts), jwk: { kty: wire.text('kty'), ...crv, ...texts, ...named } };
+  return { kind, material: concat(...parts), jwk: { kty: wire.text('kty'), ...crv, ...texts, ...named } };
 }
 
 function form(wire: Members, code: string): { kind: KeyKind; names: string[]; alg?: string } {
@@ -53,10 +53,6 @@ function member(wire: Members, name: string, kind: KeyKind, code: string): Bytes
   const bytes = fromB64url(wire.text(name));
   const length = kind === 'X-Wing' ? XWING_PUBLIC_BYTES : COORDINATE_BYTES;
   return bytes?.length === length ? bytes : refuse(code);
-}
-
-function join(parts: readonly Bytes[]): Bytes {
-  return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
 /** The RFC 7638 thumbprint: of the key material alone, not of its name or use. */
