@@ -14,10 +14,7 @@ export interface SoftwareRoot {
     readonly kind: 'software';
     readonly jwk: Jwk;
 }
-/**
- * A root of TPMs: endorsement CAs (DER in base64url), and the keys of those who certify signing
- * keys after they have verified such a chain. The package goes by their word for the chain.
- */
+/** A root of TPMs: endorsement CAs (DER in base64url), and the keys of who certifies signing keys. */
 export interface TpmRoot {
     readonly kind: 'tpm';
     readonly ek_roots: readonly string[];

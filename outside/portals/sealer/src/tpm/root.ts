@@ -1,6 +1,6 @@
 // TPM 2.0 evidence: a launcher measured the program into the TPM's registers, and the TPM signs
-// them under a key that was certified for it. Stage by stage; the first that fails names the code.
-// The endorsement chain is not walked here: whoever certified the key did that, and says so.
+// them under a key that was certified for it. Stage by stage: whose key, which TPM, what it quoted,
+// which registers, what the log makes of them; the first that fails names the code.
 
 import { concat, digestOf, equal, fromB64url, type Bytes } from '../bytes.js';
 import { measurementOf, type Claims } from '../claims.js';
@@ -10,19 +10,20 @@ import { JwsRefusal, parseJws, verifyJws } from '../jws.js';
 import { Members } from '../members.js';
 import { need, refuse } from '../refused.js';
 import { SKEW_S } from '../times.js';
+import { Certificate } from './certificate.js';
+import { verifyChain } from './chain.js';
 import { parseEvent, PCR_BOOTED, PCRS, readLog, type LogEvent } from './log.js';
-import { isSoftware, manufacturerOf } from './manufacturer.js';
+import { isSoftware } from './manufacturer.js';
 import { isOver, parseAttestationKey, parseQuote, parseSignature } from './wire.js';
 
 const AK_TYP = 'autoclave-tpm-ak+jwt';
 const MALFORMED = 'evidence.malformed';
 const TRUST = 'client.trust';
 const NONCE_BYTES = 32;
-/** A leaf, and intermediates of vendors with room. */
-const CHAIN_MAX = 4;
 const HEX = /^[0-9a-f]{64}$/;
 
 interface Root {
+  readonly endorsers: readonly Certificate[];
   readonly issuers: readonly Key[];
   readonly development: boolean;
   readonly firmware: readonly { pcr: number; values: readonly string[] }[];
@@ -37,7 +38,7 @@ interface Body {
   readonly ek: readonly Bytes[];
 }
 
-interface Certificate {
+interface KeyCertificate {
   readonly ak: Bytes;
   readonly ek: string;
 }
@@ -51,12 +52,22 @@ export function tpmRoot(value: unknown): TrustedRoot {
 function parseRoot(value: unknown): Root {
   const wire = new Members(value, TRUST).only('kind', 'ek_roots', 'ak_issuers', 'development', 'firmware');
   const issuers = wire.list('ak_issuers').map((key) => parseKey(key, TRUST));
-  need(issuers.length > 0 && issuers.every((key) => key.kind === 'P-256') && wire.texts('ek_roots').length > 0, TRUST);
+  const endorsers = wire.texts('ek_roots').map(parseEndorser);
+  need(issuers.length > 0 && issuers.every((key) => key.kind === 'P-256') && endorsers.length > 0, TRUST);
   const firmware = (wire.has('firmware') ? wire.list('firmware') : []).map(parseFirmware);
   const registers = new Set(firmware.map(({ pcr }) => pcr));
   const development = wire.flag('development');
   need(registers.size === firmware.length && (development || firmware.length > 0), TRUST);
-  return { issuers, development, firmware };
+  return { endorsers, issuers, development, firmware };
+}
+
+function parseEndorser(value: string): Certificate {
+  try {
+    const certificate = new Certificate(fromB64url(value) ?? refuse(TRUST));
+    return certificate.isAuthority ? certificate : refuse(TRUST);
+  } catch {
+    return refuse(TRUST);
+  }
 }
 
 function parseFirmware(value: unknown): { pcr: number; values: readonly string[] } {
@@ -66,21 +77,20 @@ function parseFirmware(value: unknown): { pcr: number; values: readonly string[]
   return { pcr, values };
 }
 
-/** Undefined where another root may know the issuer of the key's certificate. */
+/** Undefined where another root may know the issuer of the key's or the TPM's certificate. */
 async function verify(evidence: Evidence, root: Root, context: EvidenceContext): Promise<Claims | undefined> {
   const body = parseBody(evidence.body);
   const certificate = await akCertificate(body.ak, root, context.now);
   if (!certificate) return undefined;
-  const [leaf] = body.ek;
-  need(leaf !== undefined && body.ek.length <= CHAIN_MAX, 'evidence.tpm_ek');
-  need(certificate.ek === (await digestOf(leaf)), 'evidence.tpm_ak');
-  const manufacturer = manufacturerOf(leaf);
+  const leaf = await verifyChain(body.ek, root.endorsers, context.now);
+  if (!leaf) return undefined;
+  need(certificate.ek === (await digestOf(leaf.der)), 'evidence.tpm_ak');
   const registers = body.pcrs.map((register) => new Uint8Array(register.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? []));
   await checkQuote(body, parseAttestationKey(certificate.ak), registers, context.reportData);
   const told = await readLog(body.log, registers);
   const known = root.firmware.every(({ pcr, values }) => values.includes(`sha256:${body.pcrs[pcr] ?? ''}`));
   need(known, 'evidence.tpm_firmware');
-  const hwBacked = !root.development && !isSoftware(manufacturer);
+  const hwBacked = !root.development && !isSoftware(leaf.manufacturer());
   return { kind: 'tpm', hwBacked, debug: told.debug, measurement: await measurementOf(told.measured), svn: told.svn };
 }
 
@@ -94,7 +104,7 @@ function parseBody(json: string): Body {
 }
 
 /** The issuer's word that the key lives in the TPM of one endorsement certificate. */
-async function akCertificate(raw: string, root: Root, now: number): Promise<Certificate | undefined> {
+async function akCertificate(raw: string, root: Root, now: number): Promise<KeyCertificate | undefined> {
   const code = 'evidence.tpm_ak';
   try {
     const jws = parseJws(raw, AK_TYP);
