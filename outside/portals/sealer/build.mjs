@@ -45,7 +45,7 @@ const tsc = fileURLToPath(new URL('./bin/tsc', import.meta.resolve('typescript/p
 const declarations = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--stripInternal', '--outDir', types];
 execFileSync(process.execPath, [tsc, '-p', join(home, 'tsconfig.build.json'), ...declarations], { stdio: 'inherit' });
 // One file of declarations: those of the public modules, without their imports of each other.
-const parts = ['types', 'refused', 'connection', 'staff', 'receipt'].map((name) => {
+const parts = ['types', 'refused', 'sentences', 'connection', 'staff', 'receipt'].map((name) => {
   const text = readFileSync(join(types, `${name}.d.ts`), 'utf8');
   return text.replaceAll(/^import .*\n/gm, '').replaceAll(/^export \{\};\n/gm, '');
 });

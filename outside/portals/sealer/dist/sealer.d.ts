@@ -197,6 +197,9 @@ export declare class Problem extends Error {
     static of(answer: OpenedAnswer): Problem | undefined;
 }
 
+/** One English sentence for a stable code of this package; a general one for any other. */
+export declare function sentence(code: string): string;
+
 /** How to connect. */
 export interface ConnectionOptions {
     /** The edge, such as `https://h:port`; empty for the page's own origin. */

@@ -1,6 +1,7 @@
 // One sentence for each stable code, for people. It belongs to `Refused`.
 // No sentence is ever put together from what a party sent.
 
+const GENERAL = 'The request was refused.';
 const SENTENCES: Readonly<Record<string, string>> = {
   'http.address': 'The address is not of the form http://host:port.',
   'http.silent': 'There was no answer within the time allowed.',
@@ -30,6 +31,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'evidence.tpm_ak_key': "The TPM's signing key is not an attestation key.",
   'evidence.tpm_ak_validity': "The certificate of the TPM's signing key is not valid now.",
   'evidence.tpm_ek': 'The endorsement certificate of the TPM is refused.',
+  'evidence.tpm_ek_validity': 'The endorsement certificate of the TPM is not valid now.',
   'evidence.tpm_firmware': "The machine's firmware is not known.",
   'evidence.tpm_log': 'The event log does not explain the registers.',
   'evidence.tpm_pcrs': 'The registers are not those of the quote.',
@@ -69,19 +71,32 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'seal.malformed': 'The sealed message is not a valid HTTP message.',
   'seal.suite': 'The message is sealed under a suite that this key does not offer.',
   'seal.truncated': 'The sealed message was cut short.',
+  'ledger.checkpoint_malformed': "The ledger's checkpoint is malformed.",
+  'ledger.checkpoint_origin': 'The checkpoint is of another ledger.',
+  'ledger.checkpoint_signature': "The checkpoint is not signed by the ledger's key.",
+  'ledger.entry_malformed': 'The ledger line is not an event in JSON.',
+  'ledger.entry_not_canonical': 'The ledger line is not canonical.',
+  'ledger.entry_too_large': 'The ledger line is too large.',
+  'ledger.entry_version': 'The ledger line has an unknown version.',
+  'ledger.key_name': "The ledger's name is not one.",
+  'ledger.proof_length': 'The ledger proof has the wrong number of hashes.',
+  'ledger.proof_mismatch': 'The ledger proof and its checkpoint differ in origin or size.',
+  'ledger.proof_range': "The ledger proof's index or size is impossible.",
+  'ledger.proof_root': 'The ledger proof leads to another root.',
   'receipt.binding': 'The receipt and the token beside it do not belong together.',
   'receipt.keys': "The attestor's keys beside the receipt are not trusted.",
   'receipt.line': 'The proven ledger line is not about this receipt.',
   'receipt.malformed': 'The receipt is malformed.',
   'receipt.no_attestor': "The answer does not hold the attestor's evidence.",
   'receipt.no_ledger_key': 'The token names no key of a ledger.',
+  'receipt.not_checked': 'A check that this one needs has failed.',
   'receipt.proof_malformed': 'The ledger proof is malformed.',
   'receipt.request': 'The receipt is for another image.',
   'receipt.response': 'The receipt is for another answer.',
   'receipt.signature': "The receipt's signature is wrong.",
 };
 
-/** The sentence of a code. */
+/** One English sentence for a stable code of this package; a general one for any other. */
 export function sentence(code: string): string {
-  return SENTENCES[code] ?? 'The request was refused.';
+  return (Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : undefined) ?? GENERAL;
 }

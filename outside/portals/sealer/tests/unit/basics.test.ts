@@ -1,11 +1,14 @@
 // Canonical JSON, thumbprints and text forms against the examples of their RFCs.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { base64, bigEndian, fromB64url, fromBase64, hex, utf8 } from '../../src/bytes.js';
 import { canonical } from '../../src/jcs.js';
 import { parseKey, sealingKeyId, thumbprint } from '../../src/jwk.js';
-import { problemIn } from '../../src/refused.js';
+import { problemIn, Refused } from '../../src/refused.js';
+import { sentence } from '../../src/sentences.js';
 import { varint, Cursor } from '../../src/varint.js';
 import { code } from '../helpers/refusals.js';
 
@@ -79,4 +82,16 @@ test('a problem from outside brings a code and never more than a bounded sentenc
   const problem = (value: unknown): unknown => problemIn(utf8(JSON.stringify(value)));
   assert.deepEqual(problem({ code: 'session.refused', title: 'No.' }), { code: 'session.refused', title: 'No.' });
   for (const bad of [{}, { code: 'x' }, { code: '<b>.c' }, { code: 'a.' + 'b'.repeat(80) }, 'text', null]) assert.equal(problem(bad), undefined);
+});
+
+test('every code has a sentence of its own, and no text from outside gets into one', () => {
+  const folder = join(process.cwd(), 'src');
+  const files = readdirSync(folder, { recursive: true }).map(String).filter((name) => name.endsWith('.ts') && !name.endsWith('types.ts'));
+  const sources = files.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
+  const steps = ['attestor.evidence', 'attestor.manifest', 'peer.evidence', 'peer.token', 'peer.measurement', 'peer.keys', 'receipt.result', 'receipt.image', 'ledger.inclusion', 'ledger.line'];
+  const areas = /'((?:attestor|client|evidence|http|ledger|manifest|peer|receipt|seal|token)\.[a-z_]+)'/g;
+  const codes = new Set([...sources.matchAll(areas)].map(([, found]) => found ?? '').filter((found) => !steps.includes(found)));
+  assert.ok(codes.size > 80);
+  for (const found of codes) assert.notEqual(sentence(found), sentence('x.y'), found);
+  for (const odd of ['constructor', '__proto__', 'x<b>']) assert.equal(new Refused(odd).message, sentence('x.y'));
 });
