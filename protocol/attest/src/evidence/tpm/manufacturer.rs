@@ -8,7 +8,7 @@ use autoclave_base::LogSafe;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Vendors of TPMs in software, which no hardware stands behind by itself: libtpms (swtpm
-/// writes IBM's PCI id), the IBM and Microsoft simulators (Hyper-V's too), VMware, Amazon.
+/// writes IBM's PCI id), the IBM and Microsoft simulators (Hyper-V's too), `VMware`, Amazon.
 /// Cloud vTPMs are as good as the VM below them, which has evidence of its own.
 const SOFTWARE: [u32; 5] = [0x0000_1014, 0x4942_4d20, 0x4d53_4654, 0x564d_5700, 0x414d_5a4e];
 

@@ -123,7 +123,9 @@ fn derive(seed: &[u8; HASH_BYTES], label: &str, context: &[u8], bits: u32) -> Ze
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; HASH_BYTES] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

@@ -109,7 +109,7 @@ fn quotes() -> Vec<Case> {
         let nonce = qualifying_data(&data()).to_vec();
         let mut quote = Quote { nonce, ..Quote::of(&machine.registers) };
         change(&mut quote);
-        refused(name, code, &machine.root, &machine.quoting(quote))
+        refused(name, code, &machine.root, &machine.quoting(&quote))
     };
     let signed = |name, change: &dyn Fn(&mut Vec<u8>)| {
         let mut quote = machine.body(&data()).quote;
@@ -201,7 +201,7 @@ fn registers_and_logs() -> Vec<Case> {
         logged("an event added", &|log| log.insert(4, library())),
         logged("an executable changed", &|log| log[1] = Event::executable(Digest::of("other"))),
         logged("debug hidden or shown", &|log| {
-            log[0] = Event::launch(Digest::of("launcher"), 1, true)
+            log[0] = Event::launch(Digest::of("launcher"), 1, true);
         }),
         logged("no events", &Vec::clear),
         formed("two launches", &|log| log.insert(0, log[0].clone())),
@@ -258,19 +258,19 @@ fn keys() -> Vec<Case> {
         ),
         real("no certificate", "evidence.tpm_ak", not_utf8),
         certified("the endorsement key as attestation key", "evidence.tpm_ak_key", &|one| {
-            one.ak.clone_from(&captured.ek_public)
+            one.ak.clone_from(&captured.ek_public);
         }),
         certified("a shortened key", "evidence.tpm_ak_key", &|one| one.ak.truncate(87)),
         certified("a longer key", "evidence.tpm_ak_key", &|one| one.ak.push(0)),
         certified("another key of the same TPM", "evidence.signature", &|one| {
-            one.ak = public(&key(8), ATTRIBUTES)
+            one.ak = public(&key(8), ATTRIBUTES);
         }),
         certified("a certificate for another TPM", "evidence.tpm_ak", &|one| {
-            one.ek = Digest::of(&captured.ek_certificate_ecc)
+            one.ek = Digest::of(&captured.ek_certificate_ecc);
         }),
         certified("a certificate that ended", "evidence.tpm_ak_validity", &|one| one.exp = NOW),
         certified("a certificate of the future", "evidence.tpm_ak_validity", &|one| {
-            one.iat = NOW.plus(31)
+            one.iat = NOW.plus(31);
         }),
         attributes("a key that is not restricted", ATTRIBUTES & !(1 << 16)),
         attributes("a key that decrypts", ATTRIBUTES | 1 << 17),
@@ -307,21 +307,21 @@ fn endorsements() -> Vec<Case> {
         accepted("a software TPM by a vendor", false, &swtpm.root, &swtpm.body(&data())),
         leaf("a leaf for another use", ek, &|leaf| leaf.extended_key_usages.clear()),
         leaf("a leaf that is an authority", ek, &|leaf| {
-            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
+            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }),
         leaf("a leaf without a manufacturer", ek, &|leaf| leaf.custom_extensions.clear()),
         leaf("a leaf of two manufacturers", ek, &|leaf| {
-            leaf.custom_extensions = vec![manufacturer(&["id:494E5443", "id:414D4400"])]
+            leaf.custom_extensions = vec![manufacturer(&["id:494E5443", "id:414D4400"])];
         }),
         leaf("a manufacturer that is none", ek, &|leaf| {
-            leaf.custom_extensions = vec![manufacturer(&["Intel"])]
+            leaf.custom_extensions = vec![manufacturer(&["Intel"])];
         }),
         leaf("an unknown critical extension", ek, &|leaf| leaf.custom_extensions.push(unknown())),
         leaf("a leaf that ended", "evidence.tpm_ek_validity", &|leaf| {
-            leaf.not_after = date_time_ymd(2026, 1, 1)
+            leaf.not_after = date_time_ymd(2026, 1, 1);
         }),
         leaf("a leaf of the future", "evidence.tpm_ek_validity", &|leaf| {
-            leaf.not_before = date_time_ymd(2028, 1, 1)
+            leaf.not_before = date_time_ymd(2028, 1, 1);
         }),
     ]
 }
@@ -379,13 +379,13 @@ fn chains() -> Vec<Case> {
         chained("a long chain", ek, &|chain| chain.extend(vec![chain[1].clone(); 3])),
         bad("an intermediate that is no authority", ek, &|one| one.is_ca = IsCa::ExplicitNoCa),
         bad("an intermediate that may not sign", ek, &|one| {
-            one.key_usages = vec![KeyUsagePurpose::CrlSign]
+            one.key_usages = vec![KeyUsagePurpose::CrlSign];
         }),
         bad("an intermediate that ended", "evidence.tpm_ek_validity", &|one| {
-            one.not_after = date_time_ymd(2025, 1, 1)
+            one.not_after = date_time_ymd(2025, 1, 1);
         }),
         bad("an intermediate of the future", "evidence.tpm_ek_validity", &|one| {
-            one.not_before = date_time_ymd(2030, 1, 1)
+            one.not_before = date_time_ymd(2030, 1, 1);
         }),
     ]
 }

@@ -29,7 +29,7 @@ fn a_swtpm_of_the_corpus_is_read() {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let (quote, registers) = (read("quote.msg"), digests(&read("pcrs.raw")));
     let attest = Attest::parse(&quote).unwrap();
-    let nonce: String = attest.extra_data.iter().map(|byte| format!("{byte:02x}")).collect();
+    let nonce = Digest::from_bytes(attest.extra_data.as_slice().try_into().unwrap()).hex();
     assert_eq!(nonce.as_bytes(), read("nonce.hex").trim_ascii());
     let all: Vec<u8> = registers.iter().flat_map(|one| *one.bytes()).collect();
     assert_eq!(attest.pcr_digest, Digest::of(all).bytes());

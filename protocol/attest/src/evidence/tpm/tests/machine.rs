@@ -157,11 +157,11 @@ impl Machine {
 
     /// Honest evidence, as far as the machine is.
     pub(super) fn body(&self, data: &ReportData) -> Body {
-        self.quoting(Quote { nonce: qualifying_data(data).to_vec(), ..Quote::of(&self.registers) })
+        self.quoting(&Quote { nonce: qualifying_data(data).to_vec(), ..Quote::of(&self.registers) })
     }
 
     /// Evidence with a quote that says this.
-    pub(super) fn quoting(&self, quote: Quote) -> Body {
+    pub(super) fn quoting(&self, quote: &Quote) -> Body {
         self.signing(quote.bytes())
     }
 

@@ -18,7 +18,7 @@ const BASES: [&str; 2] = ["software", "hardware"];
 
 fn document() -> Value {
     let all = all();
-    let bodies = [&all[0], &all[1]].map(|case| body(case));
+    let bodies = [&all[0], &all[1]].map(body);
     let mut roots = Vec::new();
     let cases: Vec<_> = all.iter().map(|case| entry(case, &bodies, &mut roots)).collect();
     json!({
