@@ -2,7 +2,7 @@
 //! It belongs to anybody who wants to know which code will read their data.
 //! Claims are shown only after all of them were checked.
 
-use autoclave_attest::evidence::Claims;
+use autoclave_attest::evidence::{Claims, TeeKind};
 use autoclave_attest::handshake::VerifiedAttestor;
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::ids::WorkloadName;
@@ -54,7 +54,7 @@ fn show(token: &VerifiedToken) {
         claims.iat.rfc3339(),
         claims.exp.rfc3339()
     ));
-    warn(claims.hw_backed);
+    warn(claims.submods.cpu0.evidence.claims());
 }
 
 fn show_attestor(attestor: &VerifiedAttestor, as_json: bool) {
@@ -81,7 +81,7 @@ fn show_attestor(attestor: &VerifiedAttestor, as_json: bool) {
             release.name, release.version, release.measurement
         ));
     }
-    warn(claims.hw_backed);
+    warn(claims);
 }
 
 fn evidence(claims: &Claims) {
@@ -102,8 +102,10 @@ fn evidence(claims: &Claims) {
     }
 }
 
-fn warn(hw_backed: bool) {
-    if !hw_backed {
+fn warn(claims: &Claims) {
+    if !claims.hw_backed {
         terminal::out("  NOT CONFIDENTIAL: no hardware stands behind this evidence.");
+    } else if claims.kind == TeeKind::Tpm {
+        terminal::out("  Measured boot: what runs is known; its memory is open to the machine.");
     }
 }
