@@ -11,12 +11,12 @@ export interface Jwk {
 }
 /** A development root: it signs what a TEE would. Nothing under it is confidential. */
 export interface SoftwareRoot {
-    readonly kind: 'software';
+    readonly kind: "software";
     readonly jwk: Jwk;
 }
 /** A root of TPMs: endorsement CAs (DER in base64url), and the keys of who certifies signing keys. */
 export interface TpmRoot {
-    readonly kind: 'tpm';
+    readonly kind: "tpm";
     readonly ek_roots: readonly string[];
     readonly ak_issuers: readonly Jwk[];
     /** Whether software TPMs count; then nothing under it is backed by hardware. */
@@ -37,7 +37,7 @@ export interface TrustAnchors {
     readonly manifest_serial_min?: number;
 }
 /** The checks of a handshake, in the order in which they are made. */
-export type CheckId = 'attestor.evidence' | 'attestor.manifest' | 'attestor.keys' | 'peer.evidence' | 'peer.token' | 'peer.measurement' | 'peer.keys';
+export type CheckId = "attestor.evidence" | "attestor.manifest" | "attestor.keys" | "peer.evidence" | "peer.token" | "peer.measurement" | "peer.keys";
 /** One check: whether it held, and the stable code where it did not. */
 export interface CheckStep {
     readonly id: CheckId;
@@ -92,24 +92,24 @@ export interface OpenedAnswer {
     readonly body: Uint8Array;
 }
 /** Why an enclave was verified again. */
-export type ReattestReason = 'key_changed' | 'measurement_changed' | 'expired';
+export type ReattestReason = "key_changed" | "measurement_changed" | "expired";
 /** What happens on a connection. */
 export type ConnectionEvent = {
-    readonly type: 'verifying';
+    readonly type: "verifying";
 } | {
-    readonly type: 'verified';
+    readonly type: "verified";
     readonly enclave: VerifiedEnclave;
 } | {
-    readonly type: 'reattested';
+    readonly type: "reattested";
     readonly previous: VerifiedEnclave;
     readonly current: VerifiedEnclave;
     readonly reason: ReattestReason;
 } | {
-    readonly type: 'refused';
+    readonly type: "refused";
     readonly error: Refused;
 };
 /** The checks of a receipt, in the order in which they are made. */
-export type ReceiptStepId = 'attestor.evidence' | 'attestor.manifest' | 'attestor.keys' | 'token' | 'receipt.signature' | 'receipt.result' | 'receipt.image' | 'ledger.inclusion' | 'ledger.line';
+export type ReceiptStepId = "attestor.evidence" | "attestor.manifest" | "attestor.keys" | "token" | "receipt.signature" | "receipt.result" | "receipt.image" | "ledger.inclusion" | "ledger.line";
 /** One check of a receipt. */
 export interface ReceiptStep {
     readonly id: ReceiptStepId;

@@ -14,7 +14,7 @@ export function utf8(value: string): Bytes {
 
 /** The text of UTF-8 bytes; throws where they are none. */
 export function text(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 /** All parts, one after the other. */
@@ -35,12 +35,12 @@ export function equal(one: Uint8Array, other: Uint8Array): boolean {
 
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Standard base64 with padding. */
 export function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
 /** The bytes of standard base64 in its one spelling; undefined for anything else. */
@@ -55,13 +55,16 @@ export function fromBase64(value: string): Bytes | undefined {
 
 /** base64url without padding. */
 export function b64url(bytes: Uint8Array): string {
-  return base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /** The bytes of base64url without padding in its one spelling; undefined for anything else. */
 export function fromB64url(value: string): Bytes | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(value)) return undefined;
-  const padded = value.replaceAll('-', '+').replaceAll('_', '/').padEnd(Math.ceil(value.length / 4) * 4, '=');
+  const padded = value
+    .replaceAll("-", "+")
+    .replaceAll("_", "/")
+    .padEnd(Math.ceil(value.length / 4) * 4, "=");
   return fromBase64(padded);
 }
 
@@ -76,7 +79,7 @@ export function bigEndian(value: number, length: number): Bytes {
 
 /** SHA-256. */
 export async function sha256(...parts: readonly Uint8Array[]): Promise<Bytes> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(...parts)));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
 }
 
 /** A digest as it stands in JSON. */

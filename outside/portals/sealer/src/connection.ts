@@ -2,18 +2,23 @@
 // Nothing is sealed to a key that a verified token does not name, and a request that may have
 // been taken is never sent again, except where the enclave says that it could not open it.
 
-import { handshake, partyUrl, type Around, type Peer } from './handshake.js';
-import { carry, transport, type PlainAnswer } from './http.js';
-import { need, problemIn, Refused } from './refused.js';
-import { bestSealingKey, type SealingKey } from './runtime.js';
-import { REQUEST_MEDIA_TYPE, RESPONSE_MEDIA_TYPE, Sealing } from './sealing.js';
-import { readTrust } from './trust.js';
+import { handshake, partyUrl, type Around, type Peer } from "./handshake.js";
+import { carry, transport, type PlainAnswer } from "./http.js";
+import { need, problemIn, Refused } from "./refused.js";
+import { bestSealingKey, type SealingKey } from "./runtime.js";
+import { REQUEST_MEDIA_TYPE, RESPONSE_MEDIA_TYPE, Sealing } from "./sealing.js";
+import { readTrust } from "./trust.js";
 import type {
-  ConnectionEvent, OpenedAnswer, ReattestReason, SealedRequest, TrustAnchors, VerifiedEnclave,
-} from './types.js';
+  ConnectionEvent,
+  OpenedAnswer,
+  ReattestReason,
+  SealedRequest,
+  TrustAnchors,
+  VerifiedEnclave,
+} from "./types.js";
 
-const SEALED_PATH = '/sealed';
-const KEY_UNKNOWN = 'seal.key_unknown';
+const SEALED_PATH = "/sealed";
+const KEY_UNKNOWN = "seal.key_unknown";
 /** Largest answer: a mask and its receipt, generously. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** Time without progress until an answer has come: an inference, on a busy machine. */
@@ -45,7 +50,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     const milliseconds = options.now ?? Date.now;
     const now = (): number => Math.floor(milliseconds() / 1000);
-    const base = options.base.replace(/\/$/, '');
+    const base = options.base.replace(/\/$/, "");
     this.#around = { base, trust: readTrust(options.trust), send: transport(options.fetch), now };
     this.#onEvent = options.onEvent ?? ((): void => undefined);
   }
@@ -81,14 +86,14 @@ export class Connection {
   async #fresh(workload: string): Promise<Peer> {
     const known = this.#peers.get(workload);
     if (!known) return this.#verify(workload);
-    return known.enclave.expiresAt > this.now() + RENEW_S ? known : this.#verify(workload, 'expired');
+    return known.enclave.expiresAt > this.now() + RENEW_S ? known : this.#verify(workload, "expired");
   }
 
   /** The enclave under another key than `peer`'s: verified meanwhile for another request, or now. */
   async #another(peer: Peer): Promise<Peer> {
     const { workload } = peer.enclave;
     const known = this.#peers.get(workload);
-    return known && known !== peer ? known : this.#verify(workload, 'key_changed');
+    return known && known !== peer ? known : this.#verify(workload, "key_changed");
   }
 
   /** One handshake at a time for each workload. What fails it is forgotten, so nothing is sent. */
@@ -102,9 +107,9 @@ export class Connection {
 
   async #handshake(workload: string, why?: ReattestReason): Promise<Peer> {
     const previous = this.#peers.get(workload)?.enclave;
-    this.#onEvent({ type: 'verifying' });
+    this.#onEvent({ type: "verifying" });
     try {
-      need(WORKLOAD.test(workload), 'client.request');
+      need(WORKLOAD.test(workload), "client.request");
       const peer = await handshake(this.#around, workload);
       this.#peers.set(workload, peer);
       this.#onEvent(outcome(peer.enclave, previous, why));
@@ -123,7 +128,8 @@ export class Connection {
       const sealing = await Sealing.of(request, sealingKey(peer), this.now());
       sent = true;
       const answer = await this.#post(peer, sealing, request);
-      if (answer.status === 200 && answer.contentType === RESPONSE_MEDIA_TYPE) return await sealing.open(answer.body);
+      if (answer.status === 200 && answer.contentType === RESPONSE_MEDIA_TYPE)
+        return await sealing.open(answer.body);
       return plain(answer);
     } catch (cause) {
       return this.#refused(cause instanceof Refused ? cause.with({ sent }) : cause);
@@ -133,26 +139,30 @@ export class Connection {
   #post(peer: Peer, sealing: Sealing, request: SealedRequest): Promise<PlainAnswer> {
     const { onProgress, signal } = request;
     const url = partyUrl(this.#around.base, peer.enclave.workload, SEALED_PATH);
-    const fixed = { method: 'POST', path: SEALED_PATH, contentType: REQUEST_MEDIA_TYPE } as const;
+    const fixed = { method: "POST", path: SEALED_PATH, contentType: REQUEST_MEDIA_TYPE } as const;
     const exchange = { ...fixed, body: sealing, ...BOUNDS, onProgress, signal };
     return carry(this.#around.send, url, exchange);
   }
 
   #refused(cause: unknown): never {
-    if (cause instanceof Refused) this.#onEvent({ type: 'refused', error: cause });
+    if (cause instanceof Refused) this.#onEvent({ type: "refused", error: cause });
     throw cause;
   }
 }
 
-function outcome(enclave: VerifiedEnclave, previous?: VerifiedEnclave, why?: ReattestReason): ConnectionEvent {
-  if (!previous || !why) return { type: 'verified', enclave };
-  const reason = previous.measurement === enclave.measurement ? why : 'measurement_changed';
-  return { type: 'reattested', previous, current: enclave, reason };
+function outcome(
+  enclave: VerifiedEnclave,
+  previous?: VerifiedEnclave,
+  why?: ReattestReason,
+): ConnectionEvent {
+  if (!previous || !why) return { type: "verified", enclave };
+  const reason = previous.measurement === enclave.measurement ? why : "measurement_changed";
+  return { type: "reattested", previous, current: enclave, reason };
 }
 
 function sealingKey(peer: Peer): SealingKey {
   const key = bestSealingKey(peer.token.runtime);
-  need(key !== undefined, 'client.no_sealing_key');
+  need(key !== undefined, "client.no_sealing_key");
   return key;
 }
 
@@ -162,7 +172,7 @@ function sealingKey(peer: Peer): SealingKey {
  */
 function plain(answer: PlainAnswer): undefined {
   const { status } = answer;
-  const code = problemIn(answer.body)?.code ?? 'client.status';
+  const code = problemIn(answer.body)?.code ?? "client.status";
   if (code !== KEY_UNKNOWN) throw new Refused(code, { status });
   return undefined;
 }

@@ -2,8 +2,8 @@
 // It belongs to the connection; protection is sealing, so nothing here is trusted.
 // In a browser uploads go by XMLHttpRequest, which alone tells how far they are.
 
-import type { Bytes } from './bytes.js';
-import { Refused } from './refused.js';
+import type { Bytes } from "./bytes.js";
+import { Refused } from "./refused.js";
 
 /** Bodies up to here are sent whole; longer ones are streamed where that is possible. */
 const WHOLE_BYTES_MAX = 1024 * 1024;
@@ -18,7 +18,7 @@ export interface Outbound {
 
 /** A request in clear; what matters in it is sealed. */
 export interface Exchange {
-  readonly method: 'GET' | 'POST';
+  readonly method: "GET" | "POST";
   readonly path: string;
   readonly contentType?: string;
   readonly body?: Outbound;
@@ -41,7 +41,7 @@ export type Transport = (url: string, exchange: Exchange, signal: AbortSignal) =
 
 /** The transport of this machine. */
 export function transport(custom: typeof fetch | undefined): Transport {
-  if (custom === undefined && typeof XMLHttpRequest !== 'undefined') return byXhr;
+  if (custom === undefined && typeof XMLHttpRequest !== "undefined") return byXhr;
   const send = custom ?? globalThis.fetch.bind(globalThis);
   return (url, exchange, signal) => byFetch(send, url, exchange, signal);
 }
@@ -51,7 +51,8 @@ export async function carry(send: Transport, url: string, exchange: Exchange): P
   const { signal, silentMsMax } = exchange;
   signal?.throwIfAborted();
   const ending = new AbortController();
-  const wait = (): ReturnType<typeof setTimeout> => setTimeout(() => ending.abort(new Refused('http.silent')), silentMsMax);
+  const wait = (): ReturnType<typeof setTimeout> =>
+    setTimeout(() => ending.abort(new Refused("http.silent")), silentMsMax);
   let timer = wait();
   const onProgress = (sent: number, total: number): void => {
     clearTimeout(timer);
@@ -59,15 +60,15 @@ export async function carry(send: Transport, url: string, exchange: Exchange): P
     exchange.onProgress?.(sent, total);
   };
   const stop = (): void => ending.abort(signal?.reason);
-  signal?.addEventListener('abort', stop);
+  signal?.addEventListener("abort", stop);
   try {
     return await send(url, { ...exchange, onProgress }, ending.signal);
   } catch (cause) {
     if (ending.signal.aborted) throw ending.signal.reason;
-    throw cause instanceof Refused ? cause : new Refused('http.unreachable');
+    throw cause instanceof Refused ? cause : new Refused("http.unreachable");
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', stop);
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -78,12 +79,19 @@ async function byFetch(
   signal: AbortSignal,
 ): Promise<PlainAnswer> {
   const { method, contentType, body } = exchange;
-  const headers = contentType === undefined ? {} : { 'content-type': contentType };
-  const fixed: RequestInit = { method, headers, signal, redirect: 'error', credentials: 'omit', cache: 'no-store' };
+  const headers = contentType === undefined ? {} : { "content-type": contentType };
+  const fixed: RequestInit = {
+    method,
+    headers,
+    signal,
+    redirect: "error",
+    credentials: "omit",
+    cache: "no-store",
+  };
   const response = await send(url, { ...fixed, ...(body ? await fetchBody(body, exchange) : {}) });
   if (body) exchange.onProgress?.(body.length, body.length);
   const bytes = await limited(response, exchange.answerBytesMax);
-  return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: bytes };
+  return { status: response.status, contentType: response.headers.get("content-type") ?? "", body: bytes };
 }
 
 async function fetchBody(body: Outbound, exchange: Exchange): Promise<RequestInit> {
@@ -91,7 +99,7 @@ async function fetchBody(body: Outbound, exchange: Exchange): Promise<RequestIni
     const whole = await collect(body);
     return { body: whole };
   }
-  const init: RequestInit & { duplex: 'half' } = { body: streamed(body, exchange), duplex: 'half' };
+  const init: RequestInit & { duplex: "half" } = { body: streamed(body, exchange), duplex: "half" };
   return init;
 }
 
@@ -134,7 +142,7 @@ async function limited(response: Response, bytesMax: number): Promise<Bytes> {
     size += next.value.length;
     if (size > bytesMax) {
       await reader?.cancel();
-      throw new Refused('http.too_large');
+      throw new Refused("http.too_large");
     }
     parts.push(new Uint8Array(next.value));
   }
@@ -153,21 +161,21 @@ async function byXhr(url: string, exchange: Exchange, signal: AbortSignal): Prom
     const request = new XMLHttpRequest();
     const fail = (code: string) => (): void => reject(new Refused(code));
     request.open(exchange.method, url);
-    request.responseType = 'arraybuffer';
-    if (exchange.contentType !== undefined) request.setRequestHeader('content-type', exchange.contentType);
+    request.responseType = "arraybuffer";
+    if (exchange.contentType !== undefined) request.setRequestHeader("content-type", exchange.contentType);
     request.upload.onprogress = (event) => exchange.onProgress?.(event.loaded, event.total);
     request.onprogress = (event) => {
       if (event.loaded <= exchange.answerBytesMax) return;
-      fail('http.too_large')();
+      fail("http.too_large")();
       request.abort();
     };
-    request.onerror = fail('http.unreachable');
-    request.onabort = fail('http.unreachable');
+    request.onerror = fail("http.unreachable");
+    request.onabort = fail("http.unreachable");
     request.onload = () => {
-      const contentType = request.getResponseHeader('content-type') ?? '';
+      const contentType = request.getResponseHeader("content-type") ?? "";
       resolve({ status: request.status, contentType, body: new Uint8Array(request.response as ArrayBuffer) });
     };
-    signal.addEventListener('abort', () => request.abort());
+    signal.addEventListener("abort", () => request.abort());
     request.send(body);
   });
 }

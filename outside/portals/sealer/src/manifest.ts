@@ -2,21 +2,21 @@
 // It belongs to whoever answers for the code; attestor and clients read it alike.
 // A manifest that did not verify vouches for nothing.
 
-import { bigEndian, b64url, concat, sha256, utf8, type Bytes } from './bytes.js';
-import { thumbprint, type Key } from './jwk.js';
-import { JwsRefusal, parseJws, verifyJws } from './jws.js';
-import { Members } from './members.js';
-import { need, refuse } from './refused.js';
-import { SKEW_S } from './times.js';
+import { bigEndian, b64url, concat, sha256, utf8, type Bytes } from "./bytes.js";
+import { thumbprint, type Key } from "./jwk.js";
+import { JwsRefusal, parseJws, verifyJws } from "./jws.js";
+import { Members } from "./members.js";
+import { need, refuse } from "./refused.js";
+import { SKEW_S } from "./times.js";
 
-const TYP = 'autoclave-release+jwt';
+const TYP = "autoclave-release+jwt";
 /** Releases in one manifest: what fits a JWS. */
 const RELEASES_MAX = 128;
 /** The appraisal rules in words; their digest, with the manifest's, is the policy in tokens. */
 const POLICY =
-  'autoclave appraisal policy 1: affirming if and only if the measurement is on the release ' +
+  "autoclave appraisal policy 1: affirming if and only if the measurement is on the release " +
   "manifest for this kind of TEE, the security version is at least the manifest's, and debug " +
-  'is off; everything else is contraindicated.';
+  "is off; everything else is contraindicated.";
 
 /** One release of one workload. */
 export interface Release {
@@ -43,16 +43,16 @@ export async function verifyManifest(
   now: number,
 ): Promise<Manifest> {
   const payload = await open(raw, releaseKeys);
-  const wire = Members.parse(payload, 'manifest.malformed').only('iss', 'serial', 'iat', 'exp', 'workloads');
-  need(wire.integer('iat') <= now + SKEW_S, 'manifest.not_yet_valid');
-  need(now < wire.integer('exp'), 'manifest.expired');
-  wire.text('iss');
-  const releases = wire.list('workloads').map(release);
+  const wire = Members.parse(payload, "manifest.malformed").only("iss", "serial", "iat", "exp", "workloads");
+  need(wire.integer("iat") <= now + SKEW_S, "manifest.not_yet_valid");
+  need(now < wire.integer("exp"), "manifest.expired");
+  wire.text("iss");
+  const releases = wire.list("workloads").map(release);
   // Two workloads under one measurement could stand in for each other.
   const measurements = new Set(releases.map((one) => one.measurement));
-  need(releases.length <= RELEASES_MAX && measurements.size === releases.length, 'manifest.malformed');
-  const serial = wire.integer('serial');
-  need(serial >= serialMin, 'manifest.serial');
+  need(releases.length <= RELEASES_MAX && measurements.size === releases.length, "manifest.malformed");
+  const serial = wire.integer("serial");
+  need(serial >= serialMin, "manifest.serial");
   return { serial, releases, policyHash: b64url(await policy(utf8(payload))) };
 }
 
@@ -60,22 +60,22 @@ async function open(raw: string, releaseKeys: readonly Key[]): Promise<string> {
   try {
     const jws = parseJws(raw, TYP);
     const names = await Promise.all(releaseKeys.map(thumbprint));
-    const key = releaseKeys.find((one, at) => one.kind === 'P-256' && names[at] === jws.kid);
-    return await verifyJws(jws, key ?? refuse('manifest.key_unknown'));
+    const key = releaseKeys.find((one, at) => one.kind === "P-256" && names[at] === jws.kid);
+    return await verifyJws(jws, key ?? refuse("manifest.key_unknown"));
   } catch (cause) {
     if (!(cause instanceof JwsRefusal)) throw cause;
-    return refuse(cause.fault === 'signature' ? 'manifest.signature' : 'manifest.malformed');
+    return refuse(cause.fault === "signature" ? "manifest.signature" : "manifest.malformed");
   }
 }
 
 function release(value: unknown): Release {
-  const wire = new Members(value, 'manifest.malformed');
-  wire.only('name', 'version', 'measurement', 'executable', 'configuration', 'svn', 'kinds');
-  wire.text('version');
-  wire.digest('executable');
-  wire.digest('configuration');
-  const [measurement, svn] = [wire.digest('measurement'), wire.integer('svn')];
-  return { name: wire.text('name'), measurement, svn, kinds: wire.texts('kinds') };
+  const wire = new Members(value, "manifest.malformed");
+  wire.only("name", "version", "measurement", "executable", "configuration", "svn", "kinds");
+  wire.text("version");
+  wire.digest("executable");
+  wire.digest("configuration");
+  const [measurement, svn] = [wire.digest("measurement"), wire.integer("svn")];
+  return { name: wire.text("name"), measurement, svn, kinds: wire.texts("kinds") };
 }
 
 /** SHA-256 of the rules and of the payload's digest, each after its length in 8 bytes. */
@@ -85,7 +85,12 @@ async function policy(payload: Bytes): Promise<Bytes> {
 }
 
 /** The release that evidence of this kind with this measurement and version is of. */
-export function findRelease(manifest: Manifest, measurement: string, kind: string, svn: number): Release | undefined {
+export function findRelease(
+  manifest: Manifest,
+  measurement: string,
+  kind: string,
+  svn: number,
+): Release | undefined {
   const known = manifest.releases.find((one) => one.measurement === measurement && one.kinds.includes(kind));
   return known && svn >= known.svn ? known : undefined;
 }

@@ -1,7 +1,7 @@
 // JSON from outside, read member by member. It belongs to every parser of this package.
 // What is missing or of another type is refused under the reader's code; nothing is guessed.
 
-import { refuse } from './refused.js';
+import { refuse } from "./refused.js";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
@@ -11,7 +11,7 @@ export class Members {
   readonly #code: string;
 
   constructor(value: unknown, code: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(code);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) refuse(code);
     this.value = value as Record<string, unknown>;
     this.#code = code;
   }
@@ -40,7 +40,7 @@ export class Members {
   /** A text. */
   text(name: string): string {
     const value = this.raw(name);
-    return typeof value === 'string' ? value : refuse(this.#code);
+    return typeof value === "string" ? value : refuse(this.#code);
   }
 
   /** A text, where there is one. */
@@ -57,13 +57,15 @@ export class Members {
   /** A whole number that is not negative. */
   integer(name: string): number {
     const value = this.raw(name);
-    return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : refuse(this.#code);
+    return typeof value === "number" && Number.isSafeInteger(value) && value >= 0
+      ? value
+      : refuse(this.#code);
   }
 
   /** A truth value. */
   flag(name: string): boolean {
     const value = this.raw(name);
-    return typeof value === 'boolean' ? value : refuse(this.#code);
+    return typeof value === "boolean" ? value : refuse(this.#code);
   }
 
   /** A list. */
@@ -74,7 +76,7 @@ export class Members {
 
   /** A list of texts. */
   texts(name: string): readonly string[] {
-    const texts = this.list(name).filter((one) => typeof one === 'string');
+    const texts = this.list(name).filter((one) => typeof one === "string");
     return texts.length === this.list(name).length ? texts : refuse(this.#code);
   }
 

@@ -2,9 +2,9 @@
 // or the enclave itself said no. They belong to the caller.
 // No error carries a part of a request, an answer or a key; texts from outside are never shown.
 
-import { text } from './bytes.js';
-import { sentence } from './sentences.js';
-import type { CheckId, CheckStep, OpenedAnswer } from './types.js';
+import { text } from "./bytes.js";
+import { sentence } from "./sentences.js";
+import type { CheckId, CheckStep, OpenedAnswer } from "./types.js";
 
 /** What a refusal knows besides its code. */
 export interface RefusedDetails {
@@ -32,7 +32,7 @@ export class Refused extends Error {
 
   constructor(code: string, details: RefusedDetails = {}) {
     super(sentence(code));
-    this.name = 'Refused';
+    this.name = "Refused";
     this.code = code;
     this.steps = details.steps ?? [];
     this.sent = details.sent ?? false;
@@ -60,7 +60,7 @@ export class Problem extends Error {
 
   constructor(status: number, code: string, title: string, retryAfter?: number) {
     super(title);
-    this.name = 'Problem';
+    this.name = "Problem";
     this.status = status;
     this.code = code;
     if (retryAfter !== undefined) this.retryAfter = retryAfter;
@@ -70,9 +70,14 @@ export class Problem extends Error {
   static of(answer: OpenedAnswer): Problem | undefined {
     if (answer.status < FAILED) return undefined;
     const found = problemIn(answer.body);
-    const code = found?.code ?? 'client.status';
-    const after = Number.parseInt(answer.headers['retry-after'] ?? '', 10);
-    return new Problem(answer.status, code, found?.title ?? sentence(code), Number.isNaN(after) ? undefined : after);
+    const code = found?.code ?? "client.status";
+    const after = Number.parseInt(answer.headers["retry-after"] ?? "", 10);
+    return new Problem(
+      answer.status,
+      code,
+      found?.title ?? sentence(code),
+      Number.isNaN(after) ? undefined : after,
+    );
   }
 }
 
@@ -95,11 +100,11 @@ export function problemIn(body: Uint8Array): { code: string; title: string } | u
   if (body.length > PROBLEM_BYTES_MAX) return undefined;
   try {
     const value: unknown = JSON.parse(text(body));
-    if (typeof value !== 'object' || value === null) return undefined;
+    if (typeof value !== "object" || value === null) return undefined;
     const { code, title, error } = value as Record<string, unknown>;
-    if (typeof code !== 'string' || code.length > CODE_CHARS_MAX || !CODE.test(code)) return undefined;
+    if (typeof code !== "string" || code.length > CODE_CHARS_MAX || !CODE.test(code)) return undefined;
     const said = title ?? error;
-    return { code, title: typeof said === 'string' ? said.slice(0, TITLE_CHARS_MAX) : sentence(code) };
+    return { code, title: typeof said === "string" ? said.slice(0, TITLE_CHARS_MAX) : sentence(code) };
   } catch {
     return undefined;
   }

@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 
-export { Connection, type ConnectionOptions } from './connection.js';
-export { digest, verifyDiagnosis } from './receipt.js';
-export { Problem, Refused, type RefusedDetails } from './refused.js';
-export { sentence } from './sentences.js';
-export { Staff, type Credentials } from './staff.js';
-export type * from './types.js';
+export { Connection, type ConnectionOptions } from "./connection.js";
+export { digest, verifyDiagnosis } from "./receipt.js";
+export { Problem, Refused, type RefusedDetails } from "./refused.js";
+export { sentence } from "./sentences.js";
+export { Staff, type Credentials } from "./staff.js";
+export type * from "./types.js";

@@ -2,16 +2,23 @@
 // A body of any length is read in pieces and sealed chunk by chunk.
 // One sealing is sent once: whoever sends again seals anew.
 
-import { readResponse, writeRequest, type Field } from './bhttp.js';
-import { concat, type Bytes } from './bytes.js';
-import type { Outbound } from './http.js';
-import { CHUNK_BYTES_MAX, encapsulate, openAnswer, sealChunk, sealedLength, type Encapsulated } from './ohttp.js';
-import { need, refuse, Refused } from './refused.js';
-import type { SealingKey } from './runtime.js';
-import type { OpenedAnswer, SealedRequest } from './types.js';
+import { readResponse, writeRequest, type Field } from "./bhttp.js";
+import { concat, type Bytes } from "./bytes.js";
+import type { Outbound } from "./http.js";
+import {
+  CHUNK_BYTES_MAX,
+  encapsulate,
+  openAnswer,
+  sealChunk,
+  sealedLength,
+  type Encapsulated,
+} from "./ohttp.js";
+import { need, refuse, Refused } from "./refused.js";
+import type { SealingKey } from "./runtime.js";
+import type { OpenedAnswer, SealedRequest } from "./types.js";
 
-export const REQUEST_MEDIA_TYPE = 'message/ohttp-chunked-req';
-export const RESPONSE_MEDIA_TYPE = 'message/ohttp-chunked-res';
+export const REQUEST_MEDIA_TYPE = "message/ohttp-chunked-req";
+export const RESPONSE_MEDIA_TYPE = "message/ohttp-chunked-res";
 /** The 200 MB that large images take, and room for what wraps them. */
 const BODY_BYTES_MAX = 210_000_000;
 /** How much of a Blob is read at once. */
@@ -33,7 +40,7 @@ export class Sealing implements Outbound {
   static async of(request: SealedRequest, key: SealingKey, now: number): Promise<Sealing> {
     const body = request.body ?? new Uint8Array(0);
     const size = body instanceof Uint8Array ? body.length : body.size;
-    need(size <= BODY_BYTES_MAX, 'seal.body_too_large');
+    need(size <= BODY_BYTES_MAX, "seal.body_too_large");
     const { head, tail } = writeRequest(request.method, request.path, fields(request, now), size);
     const plaintext = (): AsyncIterable<Bytes> => pieces(head, body, size, tail);
     return new Sealing(await encapsulate(key), plaintext, head.length + size + tail.length);
@@ -55,17 +62,26 @@ export class Sealing implements Outbound {
     const plaintext = await openAnswer(await this.#sealed.exported(), this.#sealed.enc, answer);
     const { status, fields: found, body } = readResponse(plaintext);
     const headers = new Map<string, string>();
-    for (const [name, value] of found) headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value);
+    for (const [name, value] of found)
+      headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value);
     return { status, headers: Object.fromEntries(headers), body };
   }
 }
 
 function fields(request: SealedRequest, now: number): readonly Field[] {
-  const given = Object.entries(request.headers ?? {}).map(([name, value]): Field => [name.toLowerCase(), value]);
-  return [['date', new Date(now * 1000).toUTCString()], ...given.filter(([name]) => name !== 'date')];
+  const given = Object.entries(request.headers ?? {}).map(([name, value]): Field => [
+    name.toLowerCase(),
+    value,
+  ]);
+  return [["date", new Date(now * 1000).toUTCString()], ...given.filter(([name]) => name !== "date")];
 }
 
-async function* pieces(head: Bytes, body: Uint8Array | Blob, size: number, tail: Bytes): AsyncGenerator<Bytes> {
+async function* pieces(
+  head: Bytes,
+  body: Uint8Array | Blob,
+  size: number,
+  tail: Bytes,
+): AsyncGenerator<Bytes> {
   yield head;
   for (let at = 0; at < size; at += READ_BYTES) yield await read(body, at, Math.min(at + READ_BYTES, size));
   yield tail;
@@ -73,8 +89,11 @@ async function* pieces(head: Bytes, body: Uint8Array | Blob, size: number, tail:
 
 async function read(body: Uint8Array | Blob, from: number, to: number): Promise<Bytes> {
   if (body instanceof Uint8Array) return concat(body.subarray(from, to));
-  const found = await body.slice(from, to).arrayBuffer().catch(() => refuse('seal.body_unreadable'));
-  if (found.byteLength !== to - from) throw new Refused('seal.body_unreadable');
+  const found = await body
+    .slice(from, to)
+    .arrayBuffer()
+    .catch(() => refuse("seal.body_unreadable"));
+  if (found.byteLength !== to - from) throw new Refused("seal.body_unreadable");
   return new Uint8Array(found);
 }
 

@@ -7,7 +7,10 @@ export const SKEW_S = 30;
 export const EVIDENCE_AGE_MAX_S = 300;
 
 /** Refuses evidence that was made in the future or too long ago. */
-export function freshness(made: number, now: number): 'evidence.not_yet_valid' | 'evidence.stale' | undefined {
-  if (made > now + SKEW_S) return 'evidence.not_yet_valid';
-  return now > made + EVIDENCE_AGE_MAX_S ? 'evidence.stale' : undefined;
+export function freshness(
+  made: number,
+  now: number,
+): "evidence.not_yet_valid" | "evidence.stale" | undefined {
+  if (made > now + SKEW_S) return "evidence.not_yet_valid";
+  return now > made + EVIDENCE_AGE_MAX_S ? "evidence.stale" : undefined;
 }

@@ -2,7 +2,7 @@
 // It belongs to the page and to whoever embeds the package.
 // No type here holds a private key or a session.
 
-import type { Refused } from './refused.js';
+import type { Refused } from "./refused.js";
 
 /** A public key as JSON (RFC 7517). Members that are not named here are passed over. */
 export interface Jwk {
@@ -18,13 +18,13 @@ export interface Jwk {
 
 /** A development root: it signs what a TEE would. Nothing under it is confidential. */
 export interface SoftwareRoot {
-  readonly kind: 'software';
+  readonly kind: "software";
   readonly jwk: Jwk;
 }
 
 /** A root of TPMs: endorsement CAs (DER in base64url), and the keys of who certifies signing keys. */
 export interface TpmRoot {
-  readonly kind: 'tpm';
+  readonly kind: "tpm";
   readonly ek_roots: readonly string[];
   readonly ak_issuers: readonly Jwk[];
   /** Whether software TPMs count; then nothing under it is backed by hardware. */
@@ -46,13 +46,13 @@ export interface TrustAnchors {
 
 /** The checks of a handshake, in the order in which they are made. */
 export type CheckId =
-  | 'attestor.evidence'
-  | 'attestor.manifest'
-  | 'attestor.keys'
-  | 'peer.evidence'
-  | 'peer.token'
-  | 'peer.measurement'
-  | 'peer.keys';
+  | "attestor.evidence"
+  | "attestor.manifest"
+  | "attestor.keys"
+  | "peer.evidence"
+  | "peer.token"
+  | "peer.measurement"
+  | "peer.keys";
 
 /** One check: whether it held, and the stable code where it did not. */
 export interface CheckStep {
@@ -112,32 +112,31 @@ export interface OpenedAnswer {
 }
 
 /** Why an enclave was verified again. */
-export type ReattestReason = 'key_changed' | 'measurement_changed' | 'expired';
+export type ReattestReason = "key_changed" | "measurement_changed" | "expired";
 
 /** What happens on a connection. */
 export type ConnectionEvent =
-  | { readonly type: 'verifying' }
-  | { readonly type: 'verified'; readonly enclave: VerifiedEnclave }
+  | { readonly type: "verifying" }
+  | { readonly type: "verified"; readonly enclave: VerifiedEnclave }
   | {
-      readonly type: 'reattested';
+      readonly type: "reattested";
       readonly previous: VerifiedEnclave;
       readonly current: VerifiedEnclave;
       readonly reason: ReattestReason;
     }
-  | { readonly type: 'refused'; readonly error: Refused };
-
+  | { readonly type: "refused"; readonly error: Refused };
 
 /** The checks of a receipt, in the order in which they are made. */
 export type ReceiptStepId =
-  | 'attestor.evidence'
-  | 'attestor.manifest'
-  | 'attestor.keys'
-  | 'token'
-  | 'receipt.signature'
-  | 'receipt.result'
-  | 'receipt.image'
-  | 'ledger.inclusion'
-  | 'ledger.line';
+  | "attestor.evidence"
+  | "attestor.manifest"
+  | "attestor.keys"
+  | "token"
+  | "receipt.signature"
+  | "receipt.result"
+  | "receipt.image"
+  | "ledger.inclusion"
+  | "ledger.line";
 
 /** One check of a receipt. */
 export interface ReceiptStep {

@@ -2,8 +2,8 @@
 // They belong to binary HTTP and to the chunks of Oblivious HTTP.
 // A reader never gives more than there is: what ends early is `seal.truncated`.
 
-import { bigEndian, type Bytes } from './bytes.js';
-import { need, refuse } from './refused.js';
+import { bigEndian, type Bytes } from "./bytes.js";
+import { need, refuse } from "./refused.js";
 
 /** A number as a variable-length integer. */
 export function varint(value: number): Bytes {
@@ -29,7 +29,7 @@ export class Cursor {
 
   /** The next bytes. */
   take(length: number): Bytes {
-    need(length <= this.left, 'seal.truncated');
+    need(length <= this.left, "seal.truncated");
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
@@ -44,7 +44,7 @@ export class Cursor {
     const first = this.take(1)[0] ?? 0;
     const more = this.take(2 ** (first >> 6) - 1);
     const value = more.reduce((sum, byte) => sum * 256 + byte, first & 0x3f);
-    return Number.isSafeInteger(value) ? value : refuse('seal.malformed');
+    return Number.isSafeInteger(value) ? value : refuse("seal.malformed");
   }
 
   /** The next bytes after their length. */

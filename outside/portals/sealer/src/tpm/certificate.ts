@@ -2,39 +2,57 @@
 // over the bytes as they came. It belongs to TPM evidence. An extension that is critical and not
 // understood here refuses the certificate.
 
-import { concat, equal, text, type Bytes } from '../bytes.js';
-import { need, refuse } from '../refused.js';
-import { bits, content, elements, isTrue, objectId, only, REFUSED, seconds, TAG, within, type Element } from './der.js';
+import { concat, equal, text, type Bytes } from "../bytes.js";
+import { need, refuse } from "../refused.js";
+import {
+  bits,
+  content,
+  elements,
+  isTrue,
+  objectId,
+  only,
+  REFUSED,
+  seconds,
+  TAG,
+  within,
+  type Element,
+} from "./der.js";
 
 /** Vendors' are below 2 KiB. */
 const CERTIFICATE_BYTES_MAX = 8 * 1024;
 const RSA_BITS_MIN = 2048;
 const RSA_BITS_MAX = 8192;
-const BASIC_CONSTRAINTS = '551d13';
-const KEY_USAGE = '551d0f';
-const EXTENDED_KEY_USAGE = '551d25';
-const SUBJECT_ALT_NAME = '551d11';
+const BASIC_CONSTRAINTS = "551d13";
+const KEY_USAGE = "551d0f";
+const EXTENDED_KEY_USAGE = "551d25";
+const SUBJECT_ALT_NAME = "551d11";
 /** Any policy will do, so that a critical one is understood. */
-const CERTIFICATE_POLICIES = '551d20';
-const UNDERSTOOD: readonly string[] = [BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE, SUBJECT_ALT_NAME, CERTIFICATE_POLICIES];
+const CERTIFICATE_POLICIES = "551d20";
+const UNDERSTOOD: readonly string[] = [
+  BASIC_CONSTRAINTS,
+  KEY_USAGE,
+  EXTENDED_KEY_USAGE,
+  SUBJECT_ALT_NAME,
+  CERTIFICATE_POLICIES,
+];
 /** `tcg-kp-EKCertificate` and `tcg-at-tpmManufacturer` (EK credential profile 2.5). */
-const EK_CERTIFICATE = '6781050801';
-const TPM_MANUFACTURER = '6781050201';
+const EK_CERTIFICATE = "6781050801";
+const TPM_MANUFACTURER = "6781050201";
 const KEY_CERT_SIGN = 0x04;
 const MANUFACTURER = /^id:[0-9A-Fa-f]{8}$/;
 /** PKCS #1 v1.5 and ECDSA, by identifier: hash, and whether the key is RSA's. */
 const SIGNATURES: Readonly<Record<string, { hash: string; rsa: boolean }>> = {
-  '2a864886f70d01010b': { hash: 'SHA-256', rsa: true },
-  '2a864886f70d01010c': { hash: 'SHA-384', rsa: true },
-  '2a864886f70d01010d': { hash: 'SHA-512', rsa: true },
-  '2a8648ce3d040302': { hash: 'SHA-256', rsa: false },
-  '2a8648ce3d040303': { hash: 'SHA-384', rsa: false },
+  "2a864886f70d01010b": { hash: "SHA-256", rsa: true },
+  "2a864886f70d01010c": { hash: "SHA-384", rsa: true },
+  "2a864886f70d01010d": { hash: "SHA-512", rsa: true },
+  "2a8648ce3d040302": { hash: "SHA-256", rsa: false },
+  "2a8648ce3d040303": { hash: "SHA-384", rsa: false },
 };
-const RSA_KEY = '2a864886f70d010101';
-const EC_KEY = '2a8648ce3d0201';
+const RSA_KEY = "2a864886f70d010101";
+const EC_KEY = "2a8648ce3d0201";
 const CURVES: Readonly<Record<string, { name: string; bytes: number }>> = {
-  '2a8648ce3d030107': { name: 'P-256', bytes: 32 },
-  '2b81040022': { name: 'P-384', bytes: 48 },
+  "2a8648ce3d030107": { name: "P-256", bytes: 32 },
+  "2b81040022": { name: "P-384", bytes: 48 },
 };
 
 /** A certificate whose form is checked, and nothing else. */
@@ -57,7 +75,13 @@ export class Certificate {
     const [body, algorithm, signature, more] = only(der, TAG.sequence);
     const all = within(body, TAG.sequence);
     this.#body = all[0]?.tag === TAG.version ? all.slice(1) : all;
-    need(body !== undefined && algorithm !== undefined && more === undefined && equal(this.#part(1).raw, algorithm.raw), REFUSED);
+    need(
+      body !== undefined &&
+        algorithm !== undefined &&
+        more === undefined &&
+        equal(this.#part(1).raw, algorithm.raw),
+      REFUSED,
+    );
     [this.der, this.#signed, this.#algorithm, this.#signature] = [der, body.raw, algorithm, bits(signature)];
     this.#extensions = extensions(this.#body.find(({ tag }) => tag === TAG.extensions));
     const [ca, pathLength] = basicConstraints(this.#extensions.get(BASIC_CONSTRAINTS));
@@ -98,17 +122,19 @@ export class Certificate {
     const names = this.#extensions.get(SUBJECT_ALT_NAME);
     const directories = names ? only(names, TAG.sequence).filter(({ tag }) => tag === TAG.directoryName) : [];
     const sets = directories.flatMap((name) => only(name.content, TAG.sequence));
-    const attributes = sets.flatMap((set) => within(set, TAG.set)).map((attribute) => within(attribute, TAG.sequence));
+    const attributes = sets
+      .flatMap((set) => within(set, TAG.set))
+      .map((attribute) => within(attribute, TAG.sequence));
     const values = attributes.filter(([id]) => objectId(id) === TPM_MANUFACTURER).map(([, value]) => value);
     return values.map((value) => {
       const good = value?.tag === TAG.utf8 || value?.tag === TAG.printable;
-      return good ? text(value.content) : '';
+      return good ? text(value.content) : "";
     });
   }
 
   /** The one manufacturer, `id:` and eight hex digits; refused where there is not exactly one. */
   manufacturer(): string {
-    const [id = '', another] = this.manufacturers();
+    const [id = "", another] = this.manufacturers();
     need(another === undefined && MANUFACTURER.test(id), REFUSED);
     return id;
   }
@@ -153,25 +179,46 @@ async function isSigned(algorithm: Element, signature: Bytes, signed: Bytes, key
   const [id, parameters, more] = within(algorithm, TAG.sequence);
   const how = SIGNATURES[objectId(id)];
   const [keyId, curveId] = within(within(key, TAG.sequence)[0], TAG.sequence);
-  const none = more === undefined && (parameters === undefined || (how?.rsa === true && parameters.tag === TAG.nothing));
+  const none =
+    more === undefined && (parameters === undefined || (how?.rsa === true && parameters.tag === TAG.nothing));
   if (!how || !none) return false;
-  return how.rsa ? isSignedByRsa(how.hash, objectId(keyId), key, signature, signed) : isSignedByEc(how.hash, [keyId, curveId], key, signature, signed);
+  return how.rsa
+    ? isSignedByRsa(how.hash, objectId(keyId), key, signature, signed)
+    : isSignedByEc(how.hash, [keyId, curveId], key, signature, signed);
 }
 
-async function isSignedByRsa(hash: string, keyId: string, key: Element, signature: Bytes, signed: Bytes): Promise<boolean> {
-  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash };
-  const imported = await crypto.subtle.importKey('spki', new Uint8Array(key.raw), algorithm, false, ['verify']);
+async function isSignedByRsa(
+  hash: string,
+  keyId: string,
+  key: Element,
+  signature: Bytes,
+  signed: Bytes,
+): Promise<boolean> {
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", hash };
+  const imported = await crypto.subtle.importKey("spki", new Uint8Array(key.raw), algorithm, false, [
+    "verify",
+  ]);
   const { modulusLength } = imported.algorithm as RsaHashedKeyAlgorithm;
   const sound = keyId === RSA_KEY && modulusLength >= RSA_BITS_MIN && modulusLength <= RSA_BITS_MAX;
   return sound && crypto.subtle.verify(algorithm, imported, signature, signed);
 }
 
-async function isSignedByEc(hash: string, ids: readonly (Element | undefined)[], key: Element, signature: Bytes, signed: Bytes): Promise<boolean> {
+async function isSignedByEc(
+  hash: string,
+  ids: readonly (Element | undefined)[],
+  key: Element,
+  signature: Bytes,
+  signed: Bytes,
+): Promise<boolean> {
   const curve = objectId(ids[0]) === EC_KEY ? CURVES[objectId(ids[1])] : undefined;
   if (!curve) return false;
-  const algorithm = { name: 'ECDSA', namedCurve: curve.name, hash };
-  const imported = await crypto.subtle.importKey('spki', new Uint8Array(key.raw), algorithm, false, ['verify']);
-  const scalars = only(signature, TAG.sequence).map((scalar) => fixed(content(scalar, TAG.integer), curve.bytes));
+  const algorithm = { name: "ECDSA", namedCurve: curve.name, hash };
+  const imported = await crypto.subtle.importKey("spki", new Uint8Array(key.raw), algorithm, false, [
+    "verify",
+  ]);
+  const scalars = only(signature, TAG.sequence).map((scalar) =>
+    fixed(content(scalar, TAG.integer), curve.bytes),
+  );
   return scalars.length === 2 && crypto.subtle.verify(algorithm, imported, concat(...scalars), signed);
 }
 

@@ -2,10 +2,10 @@
 // signed, and valid now; nothing is fetched, and order is the sender's to get right.
 // It belongs to TPM evidence.
 
-import type { Bytes } from '../bytes.js';
-import { need } from '../refused.js';
-import { Certificate } from './certificate.js';
-import { REFUSED } from './der.js';
+import type { Bytes } from "../bytes.js";
+import { need } from "../refused.js";
+import { Certificate } from "./certificate.js";
+import { REFUSED } from "./der.js";
 
 /** Certificates below the root: a leaf, and intermediates of vendors with room. */
 const CHAIN_MAX = 4;
@@ -30,13 +30,20 @@ export async function verifyChain(
   need(root !== undefined, REFUSED);
   const issuers = [...chain.slice(1), root];
   for (const [below, issuer] of issuers.entries()) need(await isLink(chain[below], issuer, below), REFUSED);
-  need([...chain, root].every((one) => one.isValidAt(now)), 'evidence.tpm_ek_validity');
+  need(
+    [...chain, root].every((one) => one.isValidAt(now)),
+    "evidence.tpm_ek_validity",
+  );
   need(leaf.isEndorsement, REFUSED);
   leaf.manufacturer();
   return leaf;
 }
 
-async function isLink(certificate: Certificate | undefined, issuer: Certificate, below: number): Promise<boolean> {
+async function isLink(
+  certificate: Certificate | undefined,
+  issuer: Certificate,
+  below: number,
+): Promise<boolean> {
   if (!certificate || !issuer.isAuthority || !issuer.allowsBelow(below)) return false;
   return certificate.namesIssuer(issuer) && certificate.isSignedBy(issuer);
 }

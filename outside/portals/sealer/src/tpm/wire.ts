@@ -2,8 +2,8 @@
 // They belong to TPM evidence. Only the forms that a TPM is asked for are accepted: every length
 // is checked, nothing may follow, and no value is guessed.
 
-import { concat, equal, sha256, type Bytes } from '../bytes.js';
-import { need } from '../refused.js';
+import { concat, equal, sha256, type Bytes } from "../bytes.js";
+import { need } from "../refused.js";
 
 /** `TPM_GENERATED_VALUE`: nothing that a TPM signs for strangers begins so. */
 const GENERATED = 0xff544347;
@@ -83,20 +83,22 @@ export interface Quote {
 
 /** Reads a quote. */
 export function parseQuote(bytes: Bytes): Quote {
-  const reader = new Reader(bytes, 'evidence.tpm_quote');
+  const reader = new Reader(bytes, "evidence.tpm_quote");
   reader.constant(4, GENERATED);
   reader.constant(2, ATTEST_QUOTE);
   reader.sized(NAME_BYTES_MAX); // the qualified name of the signer
   const extraData = reader.sized(DIGEST_BYTES_MAX);
   reader.take(CLOCK_BYTES);
-  need(reader.number(1) <= 1, 'evidence.tpm_quote'); // whether the clock is safe
+  need(reader.number(1) <= 1, "evidence.tpm_quote"); // whether the clock is safe
   reader.take(FIRMWARE_BYTES);
   reader.constant(4, 1); // one bank
   const bank = reader.number(2);
   const selection = reader.take(reader.number(1));
   const pcrDigest = reader.sized(DIGEST_BYTES_MAX);
   reader.end();
-  const bits = selection.length >= SELECTION_BYTES && selection.every((byte, at) => byte === (at < SELECTION_BYTES ? SELECTED : 0));
+  const bits =
+    selection.length >= SELECTION_BYTES &&
+    selection.every((byte, at) => byte === (at < SELECTION_BYTES ? SELECTED : 0));
   return { extraData, selectsAll: bank === ALG_SHA256 && bits, pcrDigest };
 }
 
@@ -107,14 +109,15 @@ export async function isOver(quote: Quote, registers: readonly Bytes[]): Promise
 
 /** The key of a `TPMT_PUBLIC` that can do nothing but attest: an uncompressed point of P-256. */
 export function parseAttestationKey(bytes: Bytes): Bytes {
-  const code = 'evidence.tpm_ak_key';
+  const code = "evidence.tpm_ak_key";
   const reader = new Reader(bytes, code);
   reader.constant(2, ALG_ECC);
   reader.constant(2, ALG_SHA256);
   const attributes = reader.number(4);
   reader.sized(DIGEST_BYTES_MAX); // the policy
   // No symmetric algorithm, ECDSA with SHA-256, P-256, no key derivation.
-  for (const expected of [ALG_NULL, ALG_ECDSA, ALG_SHA256, CURVE_P256, ALG_NULL]) reader.constant(2, expected);
+  for (const expected of [ALG_NULL, ALG_ECDSA, ALG_SHA256, CURVE_P256, ALG_NULL])
+    reader.constant(2, expected);
   const point = concat(new Uint8Array([4]), reader.scalar(), reader.scalar());
   reader.end();
   const set = (attributes & ATTRIBUTES_SET) === ATTRIBUTES_SET;
@@ -124,7 +127,7 @@ export function parseAttestationKey(bytes: Bytes): Bytes {
 
 /** Both scalars of a `TPMT_SIGNATURE`: ECDSA with SHA-256 on P-256. */
 export function parseSignature(bytes: Bytes): Bytes {
-  const reader = new Reader(bytes, 'evidence.signature');
+  const reader = new Reader(bytes, "evidence.signature");
   reader.constant(2, ALG_ECDSA);
   reader.constant(2, ALG_SHA256);
   const signature = concat(reader.scalar(), reader.scalar());

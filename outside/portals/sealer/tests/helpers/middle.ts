@@ -1,7 +1,7 @@
 // Whoever sits between a client and the edge: a proxy that reads, alters, drops, repeats and swaps.
 // It belongs to tests of what such a man in the middle can bring about.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 
 /** A message on its way; `path` is the edge's. */
 export interface Passing {
@@ -18,7 +18,10 @@ export interface Answer {
 }
 
 /** What is done with a message: passed on by `forward`, once or more or never. */
-export type Attack = (passing: Passing, forward: (passing: Passing) => Promise<Answer>) => Promise<Answer | 'drop'>;
+export type Attack = (
+  passing: Passing,
+  forward: (passing: Passing) => Promise<Answer>,
+) => Promise<Answer | "drop">;
 
 export class Middle {
   attack: Attack | undefined;
@@ -32,7 +35,7 @@ export class Middle {
 
   static async before(edge: string): Promise<Middle> {
     const middle = new Middle(edge);
-    await new Promise<void>((resolve) => middle.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => middle.#server.listen(0, "127.0.0.1", resolve));
     return middle;
   }
 
@@ -48,23 +51,32 @@ export class Middle {
   async #relay(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    const { method = 'GET', url = '/', headers } = request;
-    const passing = { method, path: url, contentType: headers['content-type'] ?? '', body: Buffer.concat(parts) };
+    const { method = "GET", url = "/", headers } = request;
+    const passing = {
+      method,
+      path: url,
+      contentType: headers["content-type"] ?? "",
+      body: Buffer.concat(parts),
+    };
     const forward = (one: Passing): Promise<Answer> => this.#forward(one);
     const answer = await (this.attack ? this.attack(passing, forward) : forward(passing));
-    if (answer === 'drop') {
+    if (answer === "drop") {
       request.socket.destroy();
       return;
     }
-    response.writeHead(answer.status, { 'content-type': answer.contentType, 'content-length': answer.body.length });
+    response.writeHead(answer.status, {
+      "content-type": answer.contentType,
+      "content-length": answer.body.length,
+    });
     response.end(answer.body);
   }
 
   async #forward({ method, path, contentType, body }: Passing): Promise<Answer> {
-    const sent = method === 'GET' ? {} : { headers: { 'content-type': contentType }, body: new Uint8Array(body) };
+    const sent =
+      method === "GET" ? {} : { headers: { "content-type": contentType }, body: new Uint8Array(body) };
     const answer = await fetch(this.#edge + path, { method, ...sent });
     const read = Buffer.from(await answer.arrayBuffer());
-    return { status: answer.status, contentType: answer.headers.get('content-type') ?? '', body: read };
+    return { status: answer.status, contentType: answer.headers.get("content-type") ?? "", body: read };
   }
 }
 

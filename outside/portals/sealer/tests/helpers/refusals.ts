@@ -1,5 +1,5 @@
 // What a refusal looks like from outside.
-import { Refused } from '../../src/refused.js';
+import { Refused } from "../../src/refused.js";
 
 /** The code of the refusal that something ends with; undefined if it does not. */
 export async function code(action: () => unknown): Promise<string | undefined> {
