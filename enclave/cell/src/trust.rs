@@ -2,6 +2,9 @@
 //! everybody else. The cell's; the rules are `autoclave_attest::handshake`'s, and this is
 //! their shell. No key of an attestor is configured anywhere.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use autoclave_attest::evidence::{Root, RootRefusal};

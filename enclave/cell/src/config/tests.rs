@@ -58,6 +58,31 @@ fn production_cannot_name_a_development_root() {
     assert_eq!(refusal(&file("profile = \"development\"", &root)), "accepted");
 }
 
+/// A root of TPMs, with `development` as given.
+fn tpm_root(development: bool) -> String {
+    format!("{{ ek_roots = [], ak_issuers = [{KEY}], development = {development} }}")
+}
+
+#[test]
+fn a_tpm_root_stands_where_its_purpose_belongs() {
+    let trusted =
+        |root: &str| file("", "").replace("[trust]", &format!("[trust]\ntpm_roots = [{root}]"));
+    let development = |root: &str| {
+        file("profile = \"development\"", &format!("[development]\ntpm_root = {root}"))
+    };
+    let (genuine, software) = (tpm_root(false), tpm_root(true));
+    assert_eq!(refusal(&trusted(&genuine)), "accepted");
+    assert_eq!(refusal(&trusted(&software)), "config.development_root");
+    let wrong = trusted(&software).replace("greeting", "profile = \"development\"\ngreeting");
+    assert_eq!(refusal(&wrong), "config.development_root");
+    assert_eq!(refusal(&development(&software)), "accepted");
+    assert_eq!(refusal(&development(&genuine)), "config.production_root");
+    let production = development(&software).replace("\"development\"", "\"production\"");
+    assert_eq!(refusal(&production), "config.development_root");
+    let unclear = trusted(&genuine).replace(", development = false", "");
+    assert_eq!(refusal(&unclear), "config.malformed");
+}
+
 #[test]
 fn a_file_for_another_role_is_refused() {
     let text = file("", "").replace(r#"workload = "toy""#, r#"workload = "clinic""#);
