@@ -10,6 +10,8 @@ use std::time::Duration;
 use http::uri::{Authority, Uri};
 use serde::{Deserialize, Deserializer};
 
+use crate::page::PageConfig;
+
 /// A party's name is part of a public path; longer names serve nobody.
 const PARTY_NAME_BYTES_MAX: usize = 32;
 
@@ -34,6 +36,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Party name to upstream.
     pub parties: BTreeMap<PartyName, Upstream>,
+    /// What the page needs of its host.
+    #[serde(default)]
+    pub page: PageConfig,
     /// Limits; each has a default.
     #[serde(default)]
     pub limits: Limits,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
@@ -39,9 +39,8 @@ struct Draft {
 }
 
 impl Front {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, page: Page) -> Self {
         let limits = config.limits;
-        let page = Page::new(config.parties.keys());
         let buckets = Buckets::new(limits.requests_per_second, limits.burst_requests);
         Self { config, page, relay: Relay::new(limits), buckets: Mutex::new(buckets) }
     }
@@ -80,8 +79,10 @@ impl Front {
         let path = request.uri().path().to_owned();
         match route::parse(request.method(), &path) {
             None => self.refuse(Problem::RouteUnknown, "none"),
-            Some(Target::Page) => self.own("/", self.page.html()),
-            Some(Target::Style) => self.own("/style.css", Page::style()),
+            Some(Target::Page) => self.own_or_unknown("/", Page::index()),
+            Some(Target::Asset(name)) => self.own_or_unknown("/assets/{name}", Page::asset(name)),
+            Some(Target::Trust) => self.own_or_unknown("/trust.json", self.page.trust()),
+            Some(Target::Contact) => self.own_or_unknown("/contact.json", self.page.contact()),
             Some(Target::Health) => self.own("/healthz", Page::health()),
             Some(Target::Party(route)) => self.relay(request, &route).await,
         }
@@ -105,6 +106,13 @@ impl Front {
         let mut draft = self.own(route, problem.answer());
         draft.line.code = problem.code();
         draft
+    }
+
+    fn own_or_unknown(&self, route: &'static str, response: Option<Response<Bytes>>) -> Draft {
+        match response {
+            Some(response) => self.own(route, response),
+            None => self.refuse(Problem::RouteUnknown, route),
+        }
     }
 
     fn own(&self, route: &'static str, response: Response<Bytes>) -> Draft {
@@ -159,14 +167,3 @@ impl Body for AnswerBody {
 
 /// Shared by all connections.
 pub(crate) type SharedFront = Arc<Front>;
-
-/// Headers of every page for people.
-pub(crate) const PAGE_HEADERS: &[(HeaderName, &str)] = &[
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'",
-    ),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-cache"),
-];

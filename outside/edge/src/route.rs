@@ -12,14 +12,19 @@ pub(crate) const PLAIN_BYTES_MAX: u64 = 64 * 1024;
 const PATH_BYTES_MAX: usize = 256;
 
 const PARTIES: &str = "/parties/";
+const ASSETS: &str = "/assets/";
 
 /// What a request asks of the edge.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target<'a> {
     /// The page for people.
     Page,
-    /// The page's style sheet.
-    Style,
+    /// A file that the page is made of.
+    Asset(&'a str),
+    /// The trust file that the page starts from.
+    Trust,
+    /// Whom the page says to call.
+    Contact,
     /// Whether the edge itself lives.
     Health,
     /// A route of a party.
@@ -77,12 +82,23 @@ const ROUTES: &[Plain] = &[
 
 /// Finds what a request asks for; `None` if it is not on the list.
 pub(crate) fn parse<'a>(method: &Method, path: &'a str) -> Option<Target<'a>> {
-    let own = |target| (method == Method::GET).then_some(target);
+    own(path).filter(|_| method == Method::GET).or_else(|| {
+        let route = party_route(method, path)?;
+        Some(Target::Party(route))
+    })
+}
+
+/// What the edge itself serves.
+fn own(path: &str) -> Option<Target<'_>> {
     match path {
-        "/" => own(Target::Page),
-        "/style.css" => own(Target::Style),
-        "/healthz" => own(Target::Health),
-        _ => party_route(method, path).map(Target::Party),
+        "/" => Some(Target::Page),
+        "/trust.json" => Some(Target::Trust),
+        "/contact.json" => Some(Target::Contact),
+        "/healthz" => Some(Target::Health),
+        _ => {
+            let name = path.strip_prefix(ASSETS).filter(|name| plain_segment(name))?;
+            Some(Target::Asset(name))
+        }
     }
 }
 

@@ -17,24 +17,36 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::front::{Front, SharedFront};
 use crate::io::Impatient;
+use crate::page::{Page, PageError};
 
 /// Bytes of a request's head: a method, a short path and a few headers.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Pause after a failed accept, such as too many open files.
 const ACCEPT_PAUSE_MS: u64 = 50;
 
-/// Why the edge cannot listen.
+/// Why the edge cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct BindError {
-    address: SocketAddr,
-    source: io::Error,
+pub enum BindError {
+    /// Nobody may listen there, or somebody does.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// What the page needs of its host is not there.
+    #[error(transparent)]
+    Page(#[from] PageError),
 }
 
 impl BindError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
-        "edge.bind"
+        match self {
+            Self::Listen { .. } => "edge.bind",
+            Self::Page(error) => error.code(),
+        }
     }
 }
 
@@ -43,15 +55,17 @@ pub struct Edge {
     listener: TcpListener,
     address: SocketAddr,
     config: Config,
+    page: Page,
 }
 
 impl Edge {
-    /// Opens the listening socket.
+    /// Reads what the page needs and opens the listening socket.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
-        let fail = |source| BindError { address: config.listen, source };
+        let page = Page::load(&config.page)?;
+        let fail = |source| BindError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, config })
+        Ok(Self { listener, address, config, page })
     }
 
     /// Where it listens.
@@ -64,7 +78,7 @@ impl Edge {
         let limits = self.config.limits;
         let (drain, draining) = watch::channel(false);
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        let front = Arc::new(Front::new(self.config));
+        let front = Arc::new(Front::new(self.config, self.page));
         let mut open = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {

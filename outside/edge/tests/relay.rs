@@ -183,16 +183,31 @@ async fn one_address_cannot_ask_without_end() {
     assert!(refused.contains("edge.too_many_requests"));
 }
 
+async fn get(running: &Running, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: e\r\nconnection: close\r\n\r\n");
+    ask(running.address, &request).await
+}
+
 #[tokio::test]
-async fn the_page_names_the_parties_under_a_strict_policy() {
+async fn the_page_is_served_under_a_strict_policy() {
     let running = edge(echo().await, "").await;
-    let page = ask(running.address, "GET / HTTP/1.1\r\nhost: e\r\nconnection: close\r\n\r\n").await;
-    assert!(page.contains("<strong>clinic</strong>"), "{page}");
-    assert!(page.contains("content-security-policy: default-src 'none'"));
-    assert!(!page.contains("<script") && !page.contains("style=") && !page.contains("{{"));
-    let style =
-        ask(running.address, "GET /style.css HTTP/1.1\r\nhost: e\r\nconnection: close\r\n\r\n");
-    assert!(style.await.contains("text/css"));
+    let page = get(&running, "/").await;
+    assert!(page.contains("content-security-policy: default-src 'none'; script-src 'self'"));
+    assert!(page.contains("x-content-type-options: nosniff"));
+    let script = page.split("src=\"./").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let script = get(&running, &format!("/{script}")).await;
+    assert!(script.contains("text/javascript") && script.contains("immutable"), "{page}");
+    assert!(get(&running, "/assets/other.js").await.contains("edge.route_unknown"));
+}
+
+#[tokio::test]
+async fn without_a_trust_file_none_is_served_and_with_one_it_is() {
+    let running = edge(echo().await, "").await;
+    assert!(get(&running, "/trust.json").await.starts_with("HTTP/1.1 404"));
+    let trust = concat!(env!("CARGO_MANIFEST_DIR"), "/edge.example.toml");
+    let running = edge(echo().await, &format!("[page]\ntrust = \"{trust}\"\n")).await;
+    let served = get(&running, "/trust.json").await;
+    assert!(served.contains("no-store") && served.contains("The front door"), "{served}");
 }
 
 #[tokio::test]

@@ -10,9 +10,16 @@ fn party<'a>(method: &Method, path: &'a str) -> Option<PartyRoute<'a>> {
 #[test]
 fn the_edges_own_pages() {
     assert_eq!(parse(&Method::GET, "/"), Some(Target::Page));
-    assert_eq!(parse(&Method::GET, "/style.css"), Some(Target::Style));
+    assert_eq!(parse(&Method::GET, "/assets/index-A1.js"), Some(Target::Asset("index-A1.js")));
+    assert_eq!(parse(&Method::GET, "/trust.json"), Some(Target::Trust));
+    assert_eq!(parse(&Method::GET, "/contact.json"), Some(Target::Contact));
     assert_eq!(parse(&Method::GET, "/healthz"), Some(Target::Health));
-    assert_eq!(parse(&Method::POST, "/"), None);
+    for path in ["/", "/trust.json", "/assets/index-A1.js"] {
+        assert_eq!(parse(&Method::POST, path), None);
+    }
+    for path in ["/assets/", "/assets/../trust.json", "/assets/.x", "/assets/a/b", "/assets/%2e"] {
+        assert_eq!(parse(&Method::GET, path), None, "{path}");
+    }
 }
 
 #[test]
