@@ -24,6 +24,8 @@ pub enum Command {
     Demo(Demo),
     /// Verify the clinic, seal images, send them, and write masks and receipts.
     Diagnose(Diagnose),
+    /// Show the one-time code of the moment, to sign in at the demo's page.
+    Code(Code),
     /// Verify a party and show what its token says.
     #[command(subcommand)]
     Token(Token),
@@ -101,6 +103,19 @@ pub struct Diagnose {
     /// Where and whom.
     #[command(flatten)]
     pub connection: Connection,
+}
+
+/// `code`
+#[derive(Debug, Args)]
+pub struct Code {
+    /// The account; by default the one that this folder's commands sign in with.
+    pub user: Option<String>,
+    /// The client's folder, as the demo writes it.
+    #[arg(long, default_value = ".autoclave/client")]
+    pub client: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `token`

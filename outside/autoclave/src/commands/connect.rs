@@ -2,7 +2,7 @@
 //! It belongs to the command line.
 //! A password is read from the client's folder only, and kept no longer than it is needed.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(crate) async fn connect(connection: &Connection) -> Outcome<Arc<Client>> {
 pub(crate) fn address(connection: &Connection) -> Outcome<String> {
     match &connection.address {
         Some(address) => Ok(address.clone()),
-        None => Ok(settings(connection)?.address),
+        None => Ok(settings(&connection.client)?.address),
     }
 }
 
@@ -48,15 +48,25 @@ pub(crate) fn clinic() -> Result<WorkloadName, ClientError> {
 
 /// The account that the client's folder names.
 pub(crate) fn account(connection: &Connection) -> Outcome<Account> {
-    let user = settings(connection)?.user;
-    let path = connection.client.join("accounts.json");
-    let accounts: Vec<Account> = files::read_json(&path)?;
-    let account = accounts.into_iter().find(|account| account.user == user);
-    account.ok_or_else(|| Failure::new("client.no_account", format!("no account {user}")))
+    Ok(accounts(&connection.client, None)?.0)
 }
 
-fn settings(connection: &Connection) -> Outcome<ClientSettings> {
-    let path: PathBuf = connection.client.join("client.json");
+/// The account of `user`, or the one that the folder names, and the names of the others.
+pub(crate) fn accounts(client: &Path, user: Option<&str>) -> Outcome<(Account, Vec<String>)> {
+    let user = match user {
+        Some(user) => user.to_owned(),
+        None => settings(client)?.user,
+    };
+    let accounts: Vec<Account> = files::read_json(&client.join("accounts.json"))?;
+    let (mut found, others): (Vec<_>, Vec<_>) =
+        accounts.into_iter().partition(|account| account.user == user);
+    let others = others.into_iter().map(|account| account.user).collect();
+    let no_account = || Failure::new("client.no_account", format!("no account {user}"));
+    Ok((found.pop().ok_or_else(no_account)?, others))
+}
+
+fn settings(client: &Path) -> Outcome<ClientSettings> {
+    let path = client.join("client.json");
     files::read_json(&path).map_err(|failure| {
         failure.advise("Start a demo first (autoclave demo), or give --client or --address.")
     })

@@ -6,7 +6,6 @@ mod check;
 
 use std::path::{Path, PathBuf};
 
-use autoclave_client::clock::now;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Demo;
@@ -72,31 +71,33 @@ fn told_to_stop() -> Outcome<impl Future<Output = ()>> {
 }
 
 fn greet(running: &Running, command: &Demo) -> Outcome {
+    let (program, client) = (program(), option("client", &command.dir.join("client")));
     out("");
     out(format_args!("Autoclave runs at {}", running.address()));
     out(
         "Development evidence: nothing here is confidential, and nothing here is for clinical use.",
     );
     out("");
-    out("In another terminal, in this folder:");
-    let (program, client) = (program(), option("client", &command.dir.join("client")));
+    out("Open that address in a browser and sign in as one of the made-up staff:");
+    for account in running.accounts() {
+        let (user, password) = (&account.user, &account.password);
+        out(format_args!("  {user:<10} password {password}   {}", may(&account.role)));
+    }
+    out("It asks for a one-time code as well. In another terminal, in this folder:");
+    for account in running.accounts() {
+        out(format_args!("  {program} code {}{client}", account.user));
+    }
+    out("or set up an authenticator app once:");
+    for account in running.accounts() {
+        out(format_args!("  {}", account.otpauth_uri()));
+    }
+    out("");
     let image = sample(&command.phantoms).unwrap_or_else(|| "IMAGE.png".into());
+    out(format_args!("A sample image to send: {}", image.display()));
+    out("The same from the terminal, which signs in as the clerk by itself:");
     out(format_args!("  {program} diagnose {} --out out{client}", image.display()));
     out(format_args!("  {program} token show clinic{client}"));
     out(format_args!("  {program} doctor{}", option("dir", &command.dir)));
-    out("");
-    out(
-        "Made-up staff of the demo's clinic. The commands above sign in as the clerk by themselves;",
-    );
-    out(
-        "with these, a program of yours can sign in too, and the links set up an authenticator app.",
-    );
-    for account in running.accounts() {
-        out(format_args!("  {:<10} {}", account.user, may(&account.role)));
-        let code = account.code(now())?;
-        out(format_args!("    password {}  one-time code now {code}", account.password));
-        out(format_args!("    {}", account.otpauth_uri()));
-    }
     out("");
     out("Ctrl-C stops everything; the next start finds the patients still there.");
     Ok(())

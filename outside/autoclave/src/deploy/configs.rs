@@ -54,6 +54,8 @@ pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
         let text = text.map_err(|error| Failure::new("deploy.config", error))?;
         files::write(&layout.config(party), text)?;
     }
+    // The demo's host is its user: the page starts from what the command line starts from.
+    files::write_json(&layout.page_trust(), &trust(facts))?;
     files::write_json(&layout.client().join("trust.json"), &trust(facts))
 }
 
@@ -80,6 +82,7 @@ fn edge(facts: &Facts<'_>) -> Table {
     let parties = Party::ENCLAVES.map(|party| (party.name(), url(facts.ports, party)));
     Table::from_iter([
         ("listen".to_owned(), text(facts.ports.sealed(Party::Edge))),
+        ("page".to_owned(), table([("trust", text("edge/trust.json"))])),
         ("parties".to_owned(), table(parties.map(|(name, url)| (name, text(url))))),
     ])
 }

@@ -135,6 +135,11 @@ impl Layout {
         self.root.join("logs").join(format!("{party}.log"))
     }
 
+    /// The trust file that the edge serves to its page.
+    pub fn page_trust(&self) -> PathBuf {
+        self.root.join(Party::Edge.name()).join("trust.json")
+    }
+
     /// The client's folder.
     pub fn client(&self) -> PathBuf {
         self.root.join("client")
