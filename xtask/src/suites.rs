@@ -2,6 +2,7 @@
 //! needs and how it is skipped where that cannot be had.
 
 mod broken;
+mod pages;
 mod portals;
 mod sealer;
 mod tpm;
@@ -64,6 +65,12 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "sealer",
         what: "the page's sealing and verifying, with a man in the middle",
         run: sealer::sealer,
+    },
+    Suite { name: "pages", what: "the hospital's page, built again", run: pages::pages },
+    Suite {
+        name: "browser",
+        what: "the page in a browser, by keyboard, on a line that lies",
+        run: pages::browser,
     },
     Suite { name: "model", what: "Dice on the validation patients", run: model },
     Suite { name: "engines", what: "rten against ONNX Runtime", run: engines },

@@ -24,7 +24,7 @@ const run = promisify(execFile);
 
 let demo;
 before(async () => {
-  demo = await start({ root: ROOT, folder: FOLDER, portBase: PORT_BASE, clerks: 5, clinicians: 3 });
+  demo = await start({ root: ROOT, folder: FOLDER, portBase: PORT_BASE, clerks: 6, clinicians: 2 });
 });
 after(() => demo?.stop());
 
@@ -141,6 +141,9 @@ test("a clinician opens a result, image and all, by its address, in German", () 
     assert.match(await page.textContent(".figures"), /Höchste Wahrscheinlichkeit\s*99,\d\s%/);
     assert.equal(await page.locator("[href='#/new']").count(), 0);
     await look(page, "ergebnis", ["1440-dark"]);
+    await page.goto(`${demo.url}/#/nowhere`);
+    assert.match(await page.textContent("h1"), /Diese Seite gibt es nicht/);
+    await page.goBack();
     await page.click(".choice[lang=en]");
     assert.match(await page.textContent("[data-receipt]"), /The receipt holds/);
   }, { locale: "de-DE" }));
@@ -224,6 +227,28 @@ test("a double click, and an answer that is lost, make one patient", () =>
     assert.match(await page.textContent(".verdict"), /No abnormality/);
     assert.ok(lost > 1);
     assert.equal((await listed(page)).filter((name) => name === "Verloren").length, 1);
+  }));
+
+test("bytes, stages and time are told on the way, and the next patient need not wait", () =>
+  through({ trust: demo.trust }, async (page, between) => {
+    await page.waitForSelector(".banner-warn");
+    await signIn(page, demo.someone("clerk"));
+    await fillIn(page, { family: "Unterwegs" }, IMAGE);
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    let sealed = 0;
+    between.rules.hold = (path) => (path.endsWith("/sealed") && ++sealed === 2 ? released : undefined);
+    await page.click("button.primary");
+    await page.waitForSelector("[data-stage=diagnosing][data-state=now] .muted");
+    assert.equal(await page.locator("[data-stage=sending] progress").evaluate((bar) => bar.value === bar.max && bar.max > 70_000), true);
+    await look(page, "on-its-way", ["1440-light", "390-dark"]);
+    await page.click("a[href='#/new'].secondary");
+    await page.waitForSelector(".chip-running");
+    assert.equal(await page.inputValue("[name=family]"), "");
+    release();
+    await page.click(".toast-good a");
+    assert.equal(await resultOf(page), "holds");
+    assert.equal(await page.textContent("h1"), "Unterwegs");
   }));
 
 test("offline and back: what was typed goes on by itself", () =>

@@ -12,6 +12,7 @@ import {
   type VerifiedEnclave,
 } from "@autoclave/sealer";
 import { computed, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { announce } from "../notices";
 import { say } from "../text";
 import { isOffline } from "./failure";
@@ -119,11 +120,16 @@ function heard(event: Heard): void {
       break;
     case "reattested":
       verified(event.current, event.reason);
-      announce("notice", () => say().history[event.reason], { href: "#/verify", label: () => say().banner.details });
+      if (event.reason !== "expired") told(event.reason);
       break;
     case "refused":
       refused(event.error);
   }
+}
+
+/** A clinic that changed is worth a word wherever one is; a check that grew old is not. */
+function told(reason: ReattestReason): void {
+  announce("notice", () => say().history[reason], { href: "#/verify", label: () => say().banner.details });
 }
 
 function verified(enclave: VerifiedEnclave, what: Happening["what"]): void {
@@ -150,6 +156,14 @@ function remember(happened: Omit<Happening, "at">): void {
   const [last, ...rest] = history.value;
   const again = last && last.what === entry.what && last.measurement === entry.measurement && last.code === entry.code;
   history.value = [entry, ...(again ? rest : history.value)].slice(0, HISTORY_MAX);
+}
+
+/** Does something again once the line is back, where it was the line that failed. */
+export function useBackOnline(failed: boolean, again: () => unknown): void {
+  const back = failed && line.value.state === "verified";
+  useEffect(() => {
+    if (back) again();
+  }, [back]);
 }
 
 /** All checks of the last attempt, those that were not reached included. */

@@ -20,6 +20,7 @@ export const staff = signal<Staff | undefined>(undefined);
 export const ended = signal<Ended>("never");
 
 let touched = Date.now();
+let lastUser = "";
 const leavers = new Set<(why: Ended) => void>();
 
 /** Runs when a person leaves: what belongs to them is to be forgotten. */
@@ -29,8 +30,12 @@ export function whenLeft(forget: (why: Ended) => void): void {
 
 /** Signs in. */
 export async function signIn(user: string, password: string, totp: string): Promise<void> {
-  staff.value = await Staff.signIn(connected(), { user, password, totp });
+  const person = await Staff.signIn(connected(), { user, password, totp });
+  // What the last person left behind is for nobody else.
+  if (lastUser !== person.user) for (const forget of leavers) forget("signedOut");
+  lastUser = person.user;
   touched = Date.now();
+  staff.value = person;
 }
 
 function leave(why: Ended): void {

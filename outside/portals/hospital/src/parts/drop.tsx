@@ -110,15 +110,17 @@ function Invitation() {
 function Preview({ chosen }: { readonly chosen: Chosen }) {
   const text = say().intake;
   const url = useBlobUrl(isShowable(chosen.kind) ? chosen.file : undefined);
+  const [broken, setBroken] = useState<Blob>();
+  const isBroken = broken === chosen.file;
   return (
     <figure class="preview">
       <div class="stage">
-        {url ? (
-          <img src={url} alt={text.preview} />
+        {url && !isBroken ? (
+          <img src={url} alt={text.preview} onError={() => setBroken(chosen.file)} />
         ) : (
           <p class="stage-note">
             <Icon name="image" />
-            {isShowable(chosen.kind) ? "" : text.noPreview(shortName(chosen.kind))}
+            {isBroken ? text.broken : isShowable(chosen.kind) ? "" : text.noPreview(shortName(chosen.kind))}
           </p>
         )}
       </div>

@@ -24,6 +24,7 @@ export function Receipt({ shown, study }: { readonly shown: Shown; readonly stud
   const text = say().result;
   const { check, image } = shown;
   const { receipt, ledgerSize } = check;
+  const checks = listed(shown);
   const good = image ? text.receiptGood : text.receiptGoodNoImage;
   return (
     <section class="card" aria-labelledby="receipt" data-receipt={check.ok ? "holds" : "refused"}>
@@ -34,9 +35,9 @@ export function Receipt({ shown, study }: { readonly shown: Shown; readonly stud
       </p>
       <details open={!check.ok}>
         <summary>
-          {text.checks} ({check.steps.filter((step) => step.ok).length}/{check.steps.length})
+          {text.checks} ({checks.filter((one) => one.outcome === "ok").length}/{checks.length})
         </summary>
-        <Checks checks={listed(shown)} />
+        <Checks checks={checks} />
       </details>
       {check.ok && receipt && (
         <Facts>

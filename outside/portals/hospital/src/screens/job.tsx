@@ -27,7 +27,7 @@ export function Job({ id }: { readonly id: number }) {
   if (!one) return null;
   return (
     <div class="page page-narrow">
-      <p class="over">{text.title}</p>
+      <p class="over">{one.state === "stopped" ? text.attention : text.title}</p>
       <Heading>{nameOf(one.typed)}</Heading>
       <section class="card">
         <Stages one={one} />
@@ -67,7 +67,7 @@ function Stages({ one }: { readonly one: OneJob }) {
         return (
           <li key={stage} class={`stage-${state}`} data-stage={stage} data-state={state} aria-current={state === "now" ? "step" : undefined}>
             <span class="stage-mark">
-              {state === "done" ? <Icon name="check" /> : state === "now" ? <span class="spinner" /> : state === "stopped" ? <Icon name="cross" /> : null}
+              {state === "done" ? <Icon name="check" /> : state === "now" || state === "waiting" ? <span class="spinner" /> : state === "stopped" ? <Icon name="cross" /> : null}
             </span>
             <div class="stage-body">
               <span>{text.stages[stage]}</span>
@@ -125,6 +125,10 @@ function Stopped({ one }: { readonly one: OneJob }) {
     drop(one.id);
     go("#/new");
   }
+  function aside(): void {
+    drop(one.id);
+    go("#/patients");
+  }
   return (
     <div class="alert">
       <Icon name="alert" />
@@ -141,9 +145,9 @@ function Stopped({ one }: { readonly one: OneJob }) {
             </button>
           )}
           {one.study ? (
-            <a class="button secondary" href="#/patients">
-              {say().nav.list}
-            </a>
+            <button type="button" class="secondary" onClick={aside}>
+              {text.aside}
+            </button>
           ) : (
             <button type="button" class="secondary" onClick={edit}>
               {text.edit}

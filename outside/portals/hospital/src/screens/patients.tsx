@@ -2,7 +2,9 @@
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { codeOf, isSessionOver, sentence } from "../clinic/failure";
+import { codeOf, isOffline, isSessionOver, sentence } from "../clinic/failure";
+import { jobs } from "../clinic/jobs";
+import { useBackOnline } from "../clinic/line";
 import { type Admitted, nameOf, patients } from "../clinic/records";
 import { may, SignedOut, whenLeft } from "../clinic/staff";
 import { Heading, useTitle } from "../parts/heading";
@@ -51,7 +53,10 @@ function matching(all: readonly Admitted[]): readonly Admitted[] {
 export function Patients() {
   const text = say().list;
   useTitle(text.title);
-  useEffect(() => void fetchList(), []);
+  const done = jobs.value.filter((one) => one.state === "done").length;
+  useEffect(() => void fetchList(), [done]);
+  useBackOnline(isOffline(trouble.value), fetchList);
+  const code = isOffline(trouble.value) ? undefined : codeOf(trouble.value);
   return (
     <div class="page">
       <div class="page-head">
@@ -70,10 +75,10 @@ export function Patients() {
       </div>
       <Running />
       {trouble.value !== undefined && (
-        <p class="alert" role="alert">
+        <p class={isOffline(trouble.value) ? "alert alert-warn" : "alert"} role="alert">
           <Icon name="alert" />
           <span>
-            {sentence(trouble.value)} <span class="muted">{codeOf(trouble.value) && say().errors.code(codeOf(trouble.value) ?? "")}</span>
+            {sentence(trouble.value)} {code && <span class="muted">{say().errors.code(code)}</span>}
           </span>
         </p>
       )}

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { codeOf, isOffline, isSessionOver, sentence } from "../clinic/failure";
 import { isShowable, shortName } from "../clinic/image";
 import { jobs } from "../clinic/jobs";
-import { contact } from "../clinic/line";
+import { contact, useBackOnline } from "../clinic/line";
 import * as records from "../clinic/records";
 import { examine, known, type Shown } from "../clinic/results";
 import { may, SignedOut } from "../clinic/staff";
@@ -47,6 +47,7 @@ export function Result({ study }: { readonly study: string }) {
       gone = true;
     };
   }, [study, attempt]);
+  useBackOnline(isOffline(error), () => setAttempt(attempt + 1));
   return (
     <div class="page">
       <p class="over">
@@ -68,7 +69,7 @@ export function Result({ study }: { readonly study: string }) {
 }
 
 function Failed({ error, again }: { readonly error: unknown; readonly again: () => void }) {
-  const code = codeOf(error);
+  const code = isOffline(error) ? undefined : codeOf(error);
   return (
     <div class={isOffline(error) ? "alert alert-warn" : "alert"}>
       <Icon name="alert" />

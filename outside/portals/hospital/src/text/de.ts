@@ -39,7 +39,7 @@ export const de: Catalogue = {
   contact: "die IT-Sicherheit Ihres Hauses",
   verify: {
     title: "Was wurde geprüft?",
-    lead: "Bevor etwas diese Seite verlässt, muss sich das Programm am anderen Ende ausweisen: welches Programm es ist, bis aufs letzte Byte, und welches Schloss ihm gehört. Was Sie eingeben, wird schon in Ihrem Browser mit diesem Schloss versiegelt. Dazwischen kann es niemand öffnen, weder das Netz noch das Personal des Rechenzentrums.",
+    lead: "Bevor etwas diese Seite verlässt, muss sich das Programm am anderen Ende ausweisen: welches Programm es ist, bis aufs letzte Byte, und welches Schloss ihm gehört. Was Sie eingeben, wird schon in Ihrem Browser mit diesem Schloss versiegelt. Dazwischen kann es niemand öffnen. Läuft das Programm auf Hardware, die seinen Speicher verschließt, kann es auch das Personal des Rechenzentrums nicht.",
     whom: "Wer am anderen Ende ist",
     steps: "Was geprüft wurde, Schritt für Schritt",
     stepsLead: "Alles wurde hier geprüft, in Ihrem Browser. Schlägt ein Schritt fehl, wird nichts gesendet.",
@@ -150,6 +150,7 @@ export const de: Catalogue = {
     remove: "Entfernen",
     kinds: "PNG, WebP, TIFF oder DICOM, bis 200 MB",
     noPreview: (kind) => `Für ${kind}-Bilder gibt es hier keine Vorschau.`,
+    broken: "Dieses Bild lässt sich nicht anzeigen. Vielleicht ist es beschädigt.",
     preview: "Das ausgewählte Bild",
     submit: "Versiegeln und senden",
     clear: "Leeren",
@@ -170,6 +171,8 @@ export const de: Catalogue = {
   },
   job: {
     title: "Unterwegs",
+    attention: "Braucht Ihre Aufmerksamkeit",
+    aside: "Beiseitelegen",
     heading: (name) => name,
     stages: {
       sealing: "Versiegeln",
@@ -227,7 +230,7 @@ export const de: Catalogue = {
     receiptPending: "Der Beleg wird geprüft …",
     checks: "Prüfungen",
     ledger: "Zeile im Protokoll",
-    ledgerValue: (index, size) => `Zeile ${index} von ${size}`,
+    ledgerValue: (index, size) => `Nummer ${index} in einem Protokoll von ${size} Zeilen, ab 0 gezählt`,
     ledgerOrigin: "Protokoll",
     download: "Beleg herunterladen",
     downloadHelp: "Jeder kann ihn später prüfen, auch ohne Netz: autoclave receipt verify DATEI",

@@ -38,7 +38,7 @@ export const en = {
   contact: "your hospital’s IT security",
   verify: {
     title: "What was verified?",
-    lead: "Before anything leaves this page, the page asks the program at the other end to identify itself: which program it is, down to the last byte, and which lock belongs to it. What you enter is sealed with that lock in your browser. Nobody in between can open it, not the network, not the data centre’s staff.",
+    lead: "Before anything leaves this page, the page asks the program at the other end to identify itself: which program it is, down to the last byte, and which lock belongs to it. What you enter is sealed with that lock in your browser. Nobody in between can open it. Where the program runs on hardware that closes its memory, not even the data centre’s staff can.",
     whom: "Who is at the other end",
     steps: "What was checked, one by one",
     stepsLead: "All of it was checked here, in your browser. If one check fails, nothing is sent.",
@@ -149,6 +149,7 @@ export const en = {
     remove: "Remove",
     kinds: "PNG, WebP, TIFF or DICOM, up to 200 MB",
     noPreview: (kind: string) => `${kind} images have no preview here.`,
+    broken: "This image cannot be shown. It may be damaged.",
     preview: "The chosen image",
     submit: "Seal and send",
     clear: "Clear",
@@ -169,6 +170,8 @@ export const en = {
   },
   job: {
     title: "On its way",
+    attention: "Needs your attention",
+    aside: "Put aside",
     heading: (name: string) => name,
     stages: {
       sealing: "Sealing",
@@ -226,7 +229,7 @@ export const en = {
     receiptPending: "Checking the receipt …",
     checks: "Checks",
     ledger: "Line in the log",
-    ledgerValue: (index: string, size: string) => `line ${index} of ${size}`,
+    ledgerValue: (index: string, size: string) => `number ${index} in a log of ${size} lines, counted from 0`,
     ledgerOrigin: "Log",
     download: "Download the receipt",
     downloadHelp: "Anybody can check it later, without a network: autoclave receipt verify FILE",
