@@ -29,6 +29,7 @@ const BY_CODE: Record<string, keyof ReturnType<typeof say>["errors"]> = {
   "diagnosis.answer_refused": "unbelieved",
   "seal.date_window": "clock",
   "seal.date_missing": "clock",
+  "seal.replayed": "offline",
   "seal.broken": "altered",
   "seal.truncated": "altered",
   "intake.truncated": "altered",
@@ -44,6 +45,11 @@ export function isOffline(error: unknown): boolean {
 /** Whether the session is over. */
 export function isSessionOver(error: unknown): boolean {
   return error instanceof Problem && error.status === 401 && SESSION.includes(error.code);
+}
+
+/** Whether the clinic had taken this very message already, so that only its answer was lost. */
+export function wasTakenBefore(error: unknown): boolean {
+  return error instanceof Problem && error.code === "seal.replayed";
 }
 
 /** The stable code of an error, if it has one. */

@@ -3,7 +3,7 @@
 
 import { type SealedRequest, Staff } from "@autoclave/sealer";
 import { signal } from "@preact/signals";
-import { isSessionOver } from "./failure";
+import { isSessionOver, wasTakenBefore } from "./failure";
 import { connected } from "./line";
 
 /** As long as the clinic keeps a session that nobody uses: half an hour. */
@@ -57,10 +57,24 @@ export async function ask(request: SealedRequest): ReturnType<Staff["send"]> {
   const person = staff.value;
   if (!person) throw new SignedOut();
   try {
-    return await person.send(request);
+    return await sendTwice(person, request);
   } catch (error) {
     if (isSessionOver(error) && staff.value === person) leave("ended");
     throw error;
+  }
+}
+
+/**
+ * A browser repeats a request by itself whose connection broke before an answer came. The clinic
+ * takes each sealed message once and says so; then the answer is asked for anew. Every request of
+ * this page may be repeated: intake has its key, the others change nothing the second time.
+ */
+async function sendTwice(person: Staff, request: SealedRequest): ReturnType<Staff["send"]> {
+  try {
+    return await person.send(request);
+  } catch (error) {
+    if (!wasTakenBefore(error)) throw error;
+    return person.send(request);
   }
 }
 
