@@ -71,7 +71,8 @@ export async function resultOf(page) {
 /** The names in the work list. */
 export async function listed(page) {
   await page.goto(`${page.url().split("#")[0]}#/patients`);
-  await page.waitForSelector(".list tbody tr, .empty");
+  await page.click(".page-head button");
+  await page.waitForSelector(".page-head button[aria-busy=false]");
   return page.$$eval(".list tbody th", (cells) => cells.map((cell) => cell.textContent));
 }
 

@@ -20,6 +20,7 @@ const LIST_MAX = 200;
 export const list = signal<readonly Admitted[] | undefined>(undefined);
 const trouble = signal<unknown>(undefined);
 const busy = signal(false);
+let asked = false;
 const sought = signal("");
 
 whenLeft(() => {
@@ -30,15 +31,23 @@ whenLeft(() => {
 
 /** Fetches the list; what is shown stays until the new one is there. */
 export async function fetchList(): Promise<void> {
+  asked = true;
   if (busy.value) return;
   busy.value = true;
+  // Whoever asks while an answer is on its way gets a newer one.
+  while (asked) {
+    asked = false;
+    await fetchOnce();
+  }
+  busy.value = false;
+}
+
+async function fetchOnce(): Promise<void> {
   try {
     list.value = await patients();
     trouble.value = undefined;
   } catch (error) {
     if (!isSessionOver(error) && !(error instanceof SignedOut)) trouble.value = error;
-  } finally {
-    busy.value = false;
   }
 }
 
