@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(demo) => commands::demo::run(demo).await,
         Command::Diagnose(diagnose) => commands::diagnose::run(diagnose).await,
-        Command::Code(code) => commands::code::run(code),
+        Command::Code(code) => commands::code::run(&code),
         Command::Token(token) => commands::token::run(token).await,
         Command::Receipt(receipt) => commands::receipt::run(receipt),
         Command::Ledger(ledger) => commands::ledger::run(ledger),

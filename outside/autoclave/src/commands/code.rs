@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::terminal::out;
 
 /// Runs the command.
-pub fn run(command: Code) -> Outcome {
+pub fn run(command: &Code) -> Outcome {
     let (account, others) = accounts(&command.client, command.user.as_deref())?;
     let at = now();
     let (code, next) = codes(&account, at)?;

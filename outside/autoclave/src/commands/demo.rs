@@ -27,7 +27,7 @@ pub async fn run(command: Demo) -> Outcome {
         return Ok(());
     };
     let mut running = running?;
-    greet(&running, &command)?;
+    greet(&running, &command);
     let outcome = running.until(told_to_stop()?).await;
     note("Stopping all parties …");
     let stopped = running.stop().await;
@@ -70,7 +70,7 @@ fn told_to_stop() -> Outcome<impl Future<Output = ()>> {
     })
 }
 
-fn greet(running: &Running, command: &Demo) -> Outcome {
+fn greet(running: &Running, command: &Demo) {
     let (program, client) = (program(), option("client", &command.dir.join("client")));
     out("");
     out(format_args!("Autoclave runs at {}", running.address()));
@@ -100,7 +100,6 @@ fn greet(running: &Running, command: &Demo) -> Outcome {
     out(format_args!("  {program} doctor{}", option("dir", &command.dir)));
     out("");
     out("Ctrl-C stops everything; the next start finds the patients still there.");
-    Ok(())
 }
 
 /// What an account is there for.
