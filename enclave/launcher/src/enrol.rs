@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use autoclave_attest::evidence::tpm::enrol::{Answer, Challenge, Identity};
-use autoclave_tpm::{Platform, Tpm, platform};
+use autoclave_base::Digest;
+use autoclave_tpm::{FIRST_OURS, Platform, Tpm, platform};
 use serde::Serialize;
 
 use crate::error::LaunchError;
@@ -17,6 +18,14 @@ pub(crate) fn identity(file: &Path) -> Result<String, LaunchError> {
     let mut ek_chain = vec![tpm.ek_certificate()?];
     ek_chain.extend(platform.intermediates()?);
     text(file, &Identity { ek_chain, ak_public })
+}
+
+/// The firmware's registers, a line for each, as `autoclave tpm root --firmware` takes them.
+pub(crate) fn registers(file: &Path) -> Result<String, LaunchError> {
+    let platform = Platform::read(file)?;
+    let values = Tpm::open(&platform.device)?.pcrs()?.map(Digest::from_bytes);
+    let lines = values[..FIRST_OURS].iter().enumerate();
+    Ok(lines.map(|(pcr, value)| format!("{pcr}={value}")).collect::<Vec<_>>().join("\n"))
 }
 
 /// The answer to a challenge as JSON.

@@ -13,6 +13,7 @@ pub(crate) enum LaunchError {
     /// The command line is not one of ours.
     #[error(
         "usage: autoclave-launcher identity --platform FILE
+       autoclave-launcher registers --platform FILE
        autoclave-launcher activate --platform FILE --challenge FILE
        autoclave-launcher run --platform FILE --manifest FILE --release-key FILE… -- BINARY CONFIG"
     )]

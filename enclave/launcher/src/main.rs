@@ -19,6 +19,9 @@ use words::Words;
 fn main() -> ExitCode {
     let outcome = match Words::parse(std::env::args().skip(1).collect()) {
         Ok(Words::Identity { platform }) => enrol::identity(&platform).and_then(|text| say(&text)),
+        Ok(Words::Registers { platform }) => {
+            enrol::registers(&platform).and_then(|text| say(&text))
+        }
         Ok(Words::Activate { platform, challenge }) => {
             enrol::activate(&platform, &challenge).and_then(|text| say(&text))
         }

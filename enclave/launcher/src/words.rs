@@ -11,6 +11,8 @@ use crate::run::Run;
 pub(crate) enum Words {
     /// Say which machine this is, for its enrolment.
     Identity { platform: PathBuf },
+    /// Say what the TPM's registers hold, as roots name known firmware.
+    Registers { platform: PathBuf },
     /// Answer the challenge of an enrolment.
     Activate { platform: PathBuf, challenge: PathBuf },
     /// Measure and start.
@@ -18,7 +20,7 @@ pub(crate) enum Words {
 }
 
 impl Words {
-    /// `identity`, `activate` or `run`, as the usage of [`LaunchError`] has them.
+    /// `identity`, `registers`, `activate` or `run`, as the usage of [`LaunchError`] has them.
     pub(crate) fn parse(words: Vec<String>) -> Result<Self, LaunchError> {
         let mut words = words.into_iter();
         let command = words.next().ok_or(LaunchError::Usage)?;
@@ -60,9 +62,12 @@ impl Options {
     fn command(self, command: &str, rest: Vec<String>) -> Result<Words, LaunchError> {
         match (command, self) {
             (
-                "identity",
+                "identity" | "registers",
                 Self { platform: Some(platform), challenge: None, manifest: None, release_keys },
-            ) if release_keys.is_empty() && rest.is_empty() => Ok(Words::Identity { platform }),
+            ) if release_keys.is_empty() && rest.is_empty() => Ok(match command {
+                "identity" => Words::Identity { platform },
+                _ => Words::Registers { platform },
+            }),
             (
                 "activate",
                 Self {
@@ -115,8 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn the_three_commands_are_understood() {
+    fn the_four_commands_are_understood() {
         assert!(matches!(parse("identity --platform p"), Ok(Words::Identity { .. })));
+        assert!(matches!(parse("registers --platform p"), Ok(Words::Registers { .. })));
         let activate = parse("activate --platform p --challenge c");
         assert!(matches!(activate, Ok(Words::Activate { .. })));
         let run = parse("run --platform p --manifest m --release-key a --release-key b -- x c");

@@ -221,10 +221,14 @@ pub enum Tpm {
         /// For TPMs in software.
         #[arg(long)]
         development: bool,
-        /// An accepted value of a register of the firmware's, as `PCR=sha256:…`. Repeatable;
-        /// a root that is not for development needs one.
+        /// An accepted value of a register of the firmware's, as `autoclave-launcher
+        /// registers` says it: `PCR=sha256:…`. Repeatable; a root that is not for development
+        /// needs one.
         #[arg(long)]
         firmware: Vec<String>,
+        /// Print it as an enclave's configuration has it, not as a trust file.
+        #[arg(long)]
+        toml: bool,
     },
 }
 

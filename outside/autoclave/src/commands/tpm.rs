@@ -28,13 +28,30 @@ const MINUTE_SECONDS: u64 = 60;
 pub async fn run(command: Tpm) -> Outcome {
     match command {
         Tpm::Enrol(enrol) => certify(&enrol).await,
-        Tpm::Root { ek_root, station, development, firmware } => {
+        Tpm::Root { ek_root, station, development, firmware, toml } => {
             let root = root(&ek_root, &station, development, &firmware)?;
-            let text = serde_json::to_string_pretty(&Root::Tpm(root));
-            out(text.map_err(|error| Failure::new("tpm.root", error))?);
+            out(if toml { as_configuration(root)? } else { as_trust(root)? });
             Ok(())
         }
     }
+}
+
+/// A member of `roots` in a trust file.
+fn as_trust(root: TpmRoot) -> Outcome<String> {
+    serde_json::to_string_pretty(&Root::Tpm(root)).map_err(|error| Failure::new("tpm.root", error))
+}
+
+/// What an enclave's configuration has: `[[trust.tpm_roots]]`, or in development
+/// `[development.tpm_root]`.
+fn as_configuration(root: TpmRoot) -> Outcome<String> {
+    let development = root.development;
+    let value =
+        toml::Value::try_from(root).map_err(|error| Failure::new("tpm.root", error))?.to_string();
+    Ok(if development {
+        format!("[development]\ntpm_root = {value}")
+    } else {
+        format!("[trust]\ntpm_roots = [{value}]")
+    })
 }
 
 async fn certify(command: &Enrol) -> Outcome {
@@ -122,6 +139,24 @@ fn registers(texts: &[String]) -> Outcome<Vec<FirmwarePcr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_root_is_printed_as_a_configuration_has_it() {
+        let root = |development| TpmRoot {
+            ek_roots: vec![vec![1]],
+            ak_issuers: Vec::new(),
+            development,
+            firmware: Vec::new(),
+        };
+        for (development, path) in
+            [(true, ["development", "tpm_root"]), (false, ["trust", "tpm_roots"])]
+        {
+            let table: toml::Table = as_configuration(root(development)).unwrap().parse().unwrap();
+            let found = table[path[0]][path[1]].clone();
+            let found = found.get(0).cloned().unwrap_or(found);
+            assert_eq!(found.try_into::<TpmRoot>().unwrap(), root(development));
+        }
+    }
 
     #[test]
     fn registers_are_read_with_all_their_values() {
