@@ -17,6 +17,7 @@ use autoclave_base::{Secret, UnixTime};
 use autoclave_tpm::{PlatformError, TpmError};
 use p256::ecdsa::SigningKey;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use self::software::Software;
 use self::tpm::Measuring;
@@ -50,7 +51,7 @@ pub enum AttesterError {
     /// The TPM's registers are not what the launcher's log makes of them.
     #[error("the TPM's registers do not agree with the launcher's log: reboot the machine")]
     RegistersDiffer,
-    /// So many wait for evidence already that the TPM cannot serve one more in time.
+    /// So many wait for evidence that the TEE cannot serve one more in time.
     #[error("too many wait for evidence")]
     Busy,
 }
@@ -102,7 +103,7 @@ pub trait Attester: Send + Sync {
 #[derive(Clone)]
 pub struct Platform {
     attester: Arc<dyn Attester>,
-    waiting: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl Platform {
@@ -124,8 +125,8 @@ impl Platform {
     }
 
     fn new(attester: impl Attester + 'static) -> Self {
-        let waiting = Arc::new(Semaphore::new(limits::QUOTES_WAITING_MAX));
-        Self { attester: Arc::new(attester), waiting }
+        let turns = Arc::new(Semaphore::new(limits::QUOTES_AT_ONCE_MAX));
+        Self { attester: Arc::new(attester), turns }
     }
 
     /// The kind.
@@ -141,10 +142,11 @@ impl Platform {
         report_data: ReportData,
         now: UnixTime,
     ) -> Result<Evidence, AttesterError> {
-        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| AttesterError::Busy)?;
+        let turn = timeout(limits::QUOTE_WAIT_SECONDS_MAX, self.turns.clone().acquire_owned());
+        let turn = turn.await.map_err(|_| AttesterError::Busy)?.map_err(|_| AttesterError::Busy)?;
         let (attester, measured) = (self.attester.clone(), measured.clone());
         let quoting = machine.block_on(move || {
-            let _waiting = waiting;
+            let _turn = turn;
             attester.quote(&measured, &report_data, now)
         });
         quoting.await.map_err(|_| AttesterError::Busy)?

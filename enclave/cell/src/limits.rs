@@ -66,9 +66,12 @@ pub const ATTESTOR_SECONDS_MAX: u64 = 300;
 /// Least time between two re-checks of the attestor that strangers' tokens can cause.
 pub const ATTESTOR_SECONDS_MIN: u64 = 5;
 
-/// Questions for evidence that wait for the TEE at once: a TPM makes a quote in some 20 ms,
-/// so that the last one waits little more than a second.
-pub const QUOTES_WAITING_MAX: usize = 64;
+/// Threads that ask the TEE for evidence at once. A TPM answers one after the other.
+pub const QUOTES_AT_ONCE_MAX: usize = 4;
+
+/// How long a question for evidence waits for its turn before it is refused: a TPM makes
+/// some fifty quotes in a second.
+pub const QUOTE_WAIT_SECONDS_MAX: Duration = Duration::from_secs(10);
 
 /// Largest sealed state in clear: keys and settings, not records.
 pub const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
