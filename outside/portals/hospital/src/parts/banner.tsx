@@ -44,13 +44,13 @@ export function Banner() {
       <div class="banner-inner">
         <Icon name={icon} />
         <p role={tone === "bad" ? "alert" : "status"}>
-          {text} {route.value.screen !== "verify" && <a href="#/verify">{say().banner.details}</a>}
+          {text} {route.value.screen !== "verify" && <a href="#/verify">{say().banner.details}</a>}{" "}
+          {now.state === "refused" && route.value.screen !== "verify" && (
+            <button type="button" class="link nowrap" onClick={() => void check()}>
+              {say().banner.retry}
+            </button>
+          )}
         </p>
-        {now.state === "refused" && (
-          <button type="button" class="link" onClick={() => void check()}>
-            {say().banner.retry}
-          </button>
-        )}
       </div>
     </section>
   );
