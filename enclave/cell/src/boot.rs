@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::attester::Platform;
 use crate::carrier::{BaseUrl, Carrier};
+use crate::chain::Callers;
 use crate::clock::Clock;
 use crate::config::{self, CellConfig, Common};
 use crate::doors::{self, Certificate, Doors, Stop, Transport};
@@ -197,6 +198,7 @@ async fn make_cell(
         carrier,
         relying,
         passport: Arc::new(Passport::new()),
+        callers: Callers::default(),
         proofs: Mutex::new(ProofBook::default()),
         replays: Mutex::new(ReplayCache::default()),
     })

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::attester::Platform;
 use crate::carrier::{BaseUrl, Carrier};
+use crate::chain::Callers;
 use crate::clock::{Clock, Entropy};
 use crate::identity::Identity;
 use crate::ledger::Ledger;
@@ -56,6 +57,7 @@ pub struct Cell {
     /// Absent in the attestor, as is its passport.
     pub(crate) relying: Option<Relying>,
     pub(crate) passport: Arc<Passport>,
+    pub(crate) callers: Callers,
     pub(crate) proofs: Mutex<ProofBook>,
     pub(crate) replays: Mutex<ReplayCache>,
 }

@@ -1,11 +1,12 @@
 //! Who calls: the chain of tokens and proofs that came with a request, verified for a
-//! handler. The cell's; the rules are `autoclave_attest::chain`'s. A proof counts once.
+//! handler. The cell's; the rules are `autoclave_attest::chain`'s. A proof counts once, and
+//! what is remembered of a token ends with the attestor's check that it was verified under.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use autoclave_attest::chain::{self, ChainPolicy, ChainRefusal, Facts, VerifiedChain};
+use autoclave_attest::chain::{self, ChainRefusal, Facts, VerifiedChain};
 use autoclave_attest::handshake::VerifiedAttestor;
-use autoclave_attest::token::{PASSPORT_AUDIENCE, TokenRefusal};
+use autoclave_attest::token::{PASSPORT_AUDIENCE, TokenBook, TokenRefusal};
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
 use http::request::Parts;
@@ -36,7 +37,7 @@ impl Cell {
 
     fn verify_chain(
         &self,
-        attestor: &VerifiedAttestor,
+        attestor: &Arc<VerifiedAttestor>,
         request: &Parts,
         body: Digest,
         accepted: &[Vec<WorkloadName>],
@@ -44,11 +45,31 @@ impl Cell {
         let header = the_header(&request.headers)?;
         let target = request.uri.path_and_query().map_or("", |target| target.as_str());
         let facts = Facts { method: request.method.as_str(), target, body };
-        let expectation = attestor.expectation(PASSPORT_AUDIENCE);
-        let policy = ChainPolicy { accepted: accepted.to_vec(), expectation };
+        let (own, now) = (self.thumbprint(), self.now());
+        let book = self.callers.under(attestor);
+        let checked = chain::check(header, facts, own, &book, accepted, now)?;
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
-        let (keys, own) = (attestor.keys(), self.thumbprint());
-        chain::verify(header, facts, own, keys, &policy, &mut proofs, self.now())
+        checked.admit(&mut proofs, now)
+    }
+}
+
+/// The tokens of callers that were verified under the attestor as it was last checked.
+#[derive(Default)]
+pub(crate) struct Callers(Mutex<Option<(Arc<VerifiedAttestor>, Arc<TokenBook>)>>);
+
+impl Callers {
+    /// The book for this check of the attestor; a new one for a new check.
+    fn under(&self, attestor: &Arc<VerifiedAttestor>) -> Arc<TokenBook> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some((of, book)) if Arc::ptr_eq(of, attestor) => Arc::clone(book),
+            _ => {
+                let expected = attestor.expectation(PASSPORT_AUDIENCE);
+                let book = Arc::new(TokenBook::new(attestor.keys().clone(), expected));
+                *current = Some((Arc::clone(attestor), Arc::clone(&book)));
+                book
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::jwk::Thumbprint;
 
 pub use extend::{Signer, extend};
 pub use refusal::ChainRefusal;
-pub use verify::{ChainPolicy, VerifiedChain, verify};
+pub use verify::{ChainPolicy, CheckedChain, VerifiedChain, check, verify};
 
 /// The header that carries a chain.
 pub const HEADER: &str = "autoclave-chain";
@@ -78,10 +78,14 @@ pub struct Facts<'a> {
 
 /// The digest that stands for some links: of the canonical JSON array of their tokens'
 /// digests, in order.
-#[expect(clippy::expect_used, reason = "an array of texts always has a canonical form")]
 pub fn digest_of(links: &[Link]) -> Digest {
     let digests: Vec<_> = links.iter().map(|link| Digest::of(&link.token)).collect();
-    jcs::digest(&digests).expect("texts have a canonical form")
+    digest_of_digests(&digests)
+}
+
+#[expect(clippy::expect_used, reason = "an array of texts always has a canonical form")]
+fn digest_of_digests(tokens: &[Digest]) -> Digest {
+    jcs::digest(&tokens).expect("texts have a canonical form")
 }
 
 /// The header's value for `links`.

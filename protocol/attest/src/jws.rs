@@ -6,8 +6,9 @@
 mod tests;
 
 use autoclave_base::b64;
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -152,9 +153,13 @@ impl<'a> Unverified<'a> {
         serde_json::from_slice(&self.payload).ok()
     }
 
-    /// Checks the signature and gives up the payload.
+    /// Checks the signature and gives up the payload. By `ring`, which every enclave has for
+    /// TLS: it takes a sixth of the time, of which a request costs several.
     pub fn verify(self, key: &VerifyingKey) -> Result<Vec<u8>, JwsRefusal> {
-        key.verify(self.signed.as_bytes(), &self.signature).map_err(|_| JwsRefusal::Signature)?;
+        let point = key.to_sec1_point(false);
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes())
+            .verify(self.signed.as_bytes(), &self.signature.to_bytes())
+            .map_err(|_| JwsRefusal::Signature)?;
         Ok(self.payload)
     }
 }

@@ -2,6 +2,7 @@
 //! attestor signs it, everybody verifies it with [`verify`], a pure function. A token is
 //! never a bearer secret, and no claim of one counts that is not a [`VerifiedToken`].
 
+mod book;
 mod claims;
 mod expectation;
 mod issue;
@@ -14,6 +15,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
+pub use book::TokenBook;
 pub use claims::{
     AnnotatedEvidence, Confirmation, DebugStatus, Submodule, Submodules, TokenClaims, VerifierId,
 };

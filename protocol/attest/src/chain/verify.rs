@@ -1,15 +1,17 @@
 //! Verifying a chain, link by link.
 
+use std::sync::Arc;
+
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, UnixTime};
 
 use super::{ChainRefusal, Facts, Link, PROOF_AGE_MAX_SECONDS, PROOF_TYP, Proof};
-use super::{decode, digest_of};
+use super::{decode, digest_of_digests};
 use crate::CLOCK_SKEW_SECONDS;
 use crate::book::ProofBook;
 use crate::jwk::Thumbprint;
 use crate::jws::Unverified;
-use crate::token::{self, Expectation, KeySet, VerifiedToken};
+use crate::token::{Expectation, KeySet, TokenBook, VerifiedToken};
 
 /// Which chains a recipient accepts.
 #[derive(Clone, Debug)]
@@ -20,16 +22,16 @@ pub struct ChainPolicy {
     pub expectation: Expectation,
 }
 
-/// A chain whose every link was verified. Only [`verify`] makes it.
+/// A chain whose every link was verified. Only [`CheckedChain::admit`] makes it.
 #[derive(Clone, Debug)]
 pub struct VerifiedChain {
     links: Vec<Link>,
-    tokens: Vec<VerifiedToken>,
+    tokens: Vec<Arc<VerifiedToken>>,
 }
 
 impl VerifiedChain {
     /// The tokens, first component to last.
-    pub fn tokens(&self) -> &[VerifiedToken] {
+    pub fn tokens(&self) -> &[Arc<VerifiedToken>] {
         &self.tokens
     }
 
@@ -46,11 +48,28 @@ impl VerifiedChain {
 
     /// The tokens' digests, for receipts and the ledger.
     pub fn digests(&self) -> Vec<Digest> {
-        self.tokens.iter().map(VerifiedToken::digest).collect()
+        self.tokens.iter().map(|token| token.digest()).collect()
     }
 }
 
-/// Checks the chain in `header` that came with the request `facts` to `recipient`.
+/// A chain whose links and proofs hold, and whose last proof may have come before. Only
+/// [`check`] makes it.
+pub struct CheckedChain {
+    chain: VerifiedChain,
+    proof: Digest,
+    stale: UnixTime,
+}
+
+impl CheckedChain {
+    /// Notes the last proof in `book`; refuses it the second time.
+    pub fn admit(self, book: &mut ProofBook, now: UnixTime) -> Result<VerifiedChain, ChainRefusal> {
+        book.admit(self.proof, self.stale, now)?;
+        Ok(self.chain)
+    }
+}
+
+/// Checks the chain in `header` that came with the request `facts` to `recipient`: [`check`]
+/// and [`CheckedChain::admit`] in one.
 ///
 /// Nothing is noted in `book` unless all else holds.
 pub fn verify(
@@ -62,10 +81,24 @@ pub fn verify(
     book: &mut ProofBook,
     now: UnixTime,
 ) -> Result<VerifiedChain, ChainRefusal> {
+    let tokens = TokenBook::new(keys.clone(), policy.expectation.clone());
+    check(header, facts, recipient, &tokens, &policy.accepted, now)?.admit(book, now)
+}
+
+/// Checks all of a chain but that its last proof is new. It takes most of the time, and
+/// changes nothing, so that nobody waits for another's check.
+pub fn check(
+    header: Option<&str>,
+    facts: Facts<'_>,
+    recipient: Thumbprint,
+    book: &TokenBook,
+    accept: &[Vec<WorkloadName>],
+    now: UnixTime,
+) -> Result<CheckedChain, ChainRefusal> {
     let links = decode(header.ok_or(ChainRefusal::Missing)?).ok_or(ChainRefusal::Malformed)?;
     let tokens = links
         .iter()
-        .map(|link| token::verify(&link.token, keys, &policy.expectation, now))
+        .map(|link| book.verify(&link.token, now))
         .collect::<Result<Vec<_>, _>>()
         .map_err(ChainRefusal::Link)?;
     let proofs = links
@@ -73,17 +106,17 @@ pub fn verify(
         .zip(&tokens)
         .map(|(link, token)| open_proof(link, token, now))
         .collect::<Result<Vec<_>, _>>()?;
-    joined(&links, &tokens, &proofs, recipient)?;
+    joined(&tokens, &proofs, recipient)?;
     let last = proofs.last().ok_or(ChainRefusal::Malformed)?;
     about(last, facts)?;
-    accepted(&tokens, &policy.accepted)?;
-    let name = Digest::of_parts(&[tokens_name(&tokens).as_bytes(), last.jti.as_bytes()]);
-    book.admit(name, last.iat.plus(PROOF_AGE_MAX_SECONDS), now)?;
-    Ok(VerifiedChain { links, tokens })
+    accepted(&tokens, accept)?;
+    let proof = Digest::of_parts(&[tokens_name(&tokens).as_bytes(), last.jti.as_bytes()]);
+    let stale = last.iat.plus(PROOF_AGE_MAX_SECONDS);
+    Ok(CheckedChain { chain: VerifiedChain { links, tokens }, proof, stale })
 }
 
 /// The caller's key: a proof's name need only be unique for the key that signs it.
-fn tokens_name(tokens: &[VerifiedToken]) -> String {
+fn tokens_name(tokens: &[Arc<VerifiedToken>]) -> String {
     tokens.last().map(|token| token.thumbprint().to_string()).unwrap_or_default()
 }
 
@@ -108,14 +141,14 @@ fn open_proof(link: &Link, token: &VerifiedToken, now: UnixTime) -> Result<Proof
 
 /// Each link names the next one's key as its recipient and all tokens before its own.
 fn joined(
-    links: &[Link],
-    tokens: &[VerifiedToken],
+    tokens: &[Arc<VerifiedToken>],
     proofs: &[Proof],
     recipient: Thumbprint,
 ) -> Result<(), ChainRefusal> {
-    let next_keys = tokens.iter().skip(1).map(VerifiedToken::thumbprint).chain([recipient]);
+    let next_keys = tokens.iter().skip(1).map(|token| token.thumbprint()).chain([recipient]);
+    let digests: Vec<_> = tokens.iter().map(|token| token.digest()).collect();
     for (index, (proof, next)) in proofs.iter().zip(next_keys).enumerate() {
-        if proof.aud != next || proof.prev != digest_of(&links[..index]) {
+        if proof.aud != next || proof.prev != digest_of_digests(&digests[..index]) {
             return Err(ChainRefusal::Order);
         }
     }
@@ -127,8 +160,11 @@ fn about(proof: &Proof, facts: Facts<'_>) -> Result<(), ChainRefusal> {
     if same { Ok(()) } else { Err(ChainRefusal::Proof) }
 }
 
-fn accepted(tokens: &[VerifiedToken], accepted: &[Vec<WorkloadName>]) -> Result<(), ChainRefusal> {
-    let names = || tokens.iter().map(VerifiedToken::workload);
+fn accepted(
+    tokens: &[Arc<VerifiedToken>],
+    accepted: &[Vec<WorkloadName>],
+) -> Result<(), ChainRefusal> {
+    let names = || tokens.iter().map(|token| token.workload());
     if accepted.iter().any(|chain| chain.iter().eq(names())) {
         Ok(())
     } else {

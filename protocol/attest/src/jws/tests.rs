@@ -1,3 +1,4 @@
+use p256::ecdsa::signature::Verifier as _;
 use serde_json::json;
 
 use super::*;

@@ -16,6 +16,8 @@ pub struct VerifiedToken {
     workload: WorkloadName,
     policy: Digest,
     raw: String,
+    digest: Digest,
+    thumbprint: Thumbprint,
 }
 
 impl VerifiedToken {
@@ -30,8 +32,8 @@ impl VerifiedToken {
     }
 
     /// The digest of the JWT: how ledger, receipts and proofs name it.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.raw)
+    pub const fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Which workload holds it.
@@ -55,8 +57,8 @@ impl VerifiedToken {
     }
 
     /// The thumbprint of that key.
-    pub fn thumbprint(&self) -> Thumbprint {
-        self.claims.runtime.thumbprint()
+    pub const fn thumbprint(&self) -> Thumbprint {
+        self.thumbprint
     }
 
     /// The keys that its holder opens sealed requests with, with their OHTTP key ids.
@@ -72,6 +74,15 @@ impl VerifiedToken {
     /// From when it is not accepted any more.
     pub const fn expires(&self) -> UnixTime {
         self.claims.exp
+    }
+
+    /// Whether it is accepted at `now`: what of [`verify`] depends on the time.
+    pub(super) fn in_time(
+        &self,
+        expected: &Expectation,
+        now: UnixTime,
+    ) -> Result<(), TokenRefusal> {
+        times(&self.claims, expected, now)
     }
 }
 
@@ -93,7 +104,9 @@ pub fn verify(
     bindings(&claims, expected)?;
     verdict(&claims, expected, policy)?;
     let workload = WorkloadName::parse(&claims.sub).map_err(|_| TokenRefusal::Malformed)?;
-    Ok(VerifiedToken { claims, workload, policy, raw: jwt.to_owned() })
+    let thumbprint = claims.runtime.thumbprint();
+    let digest = Digest::of(jwt);
+    Ok(VerifiedToken { claims, workload, policy, raw: jwt.to_owned(), digest, thumbprint })
 }
 
 /// What stands twice in a token must be the same twice: readers may look at either.
