@@ -139,8 +139,9 @@ impl Keeper {
             .map_err(|error| error.code())?;
         let (model, runtime) = (self.model.clone(), Arc::clone(&self.runtime));
         let load = move || -> Result<Resident, ModelError> {
-            let sealed = model::read(&model.file)?;
-            model::open(&model, &key.secret, &sealed)?.load(&model, &runtime)
+            // The sealed bytes are gone before the engine takes its memory.
+            let verified = model::open(&model, &key.secret, &model::read(&model.file)?)?;
+            verified.load(&model, &runtime)
         };
         match self.cell.machine().block_on(load).await {
             Ok(outcome) => outcome.map_err(|error| error.code()),

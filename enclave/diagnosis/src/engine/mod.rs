@@ -88,7 +88,7 @@ impl Runtime {
         let (kind, threads) = match config {
             EngineConfig::Rten { threads } => (Kind::Rten, *threads),
             EngineConfig::Ort { threads, library } => {
-                (Kind::Ort(Library::open(library)?), *threads)
+                (Kind::Ort(Library::open(library, usize::from(threads.get()))?), *threads)
             }
         };
         Ok(Self { kind, threads: usize::from(threads.get()) })
@@ -114,7 +114,7 @@ impl Runtime {
     pub fn load(&self, onnx: &[u8]) -> Result<Box<dyn Engine>, LoadError> {
         match &self.kind {
             Kind::Rten => Ok(Box::new(rten::Rten::load(onnx, self.threads)?)),
-            Kind::Ort(library) => Ok(Box::new(ort::Ort::load(library, onnx, self.threads)?)),
+            Kind::Ort(library) => Ok(Box::new(ort::Ort::load(library, onnx)?)),
         }
     }
 }

@@ -6,10 +6,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use autoclave_base::Digest;
-use ort::environment::Environment;
+use ort::environment::{Environment, GlobalThreadPoolOptions};
+use ort::session::builder::PrepackedWeights;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 use super::{Engine, IoSpec, LoadError, RunError, TensorSpec};
 use crate::config::LibraryConfig;
+use crate::pool::JOBS_RUNNING_MAX;
 use crate::tensor::{Tensor, TensorView};
 
 /// A native library; ONNX Runtime 1.31 for x86-64 has 28 MiB.
@@ -62,13 +64,14 @@ pub struct Library {
 
 impl Library {
     /// Reads the library once into sealed memory, digests that, and loads it from there:
-    /// who exchanges the file between check and use changes nothing.
-    pub fn open(config: &LibraryConfig) -> Result<Self, LibraryRefusal> {
+    /// who exchanges the file between check and use changes nothing. All models share
+    /// `threads` threads, those that the process's first library was opened with.
+    pub fn open(config: &LibraryConfig, threads: usize) -> Result<Self, LibraryRefusal> {
         let (copy, digest) = sealed_copy(config).map_err(LibraryRefusal::Unreadable)?;
         if digest != config.digest {
             return Err(LibraryRefusal::Digest);
         }
-        let (loaded, environment) = loaded(&copy, digest)?;
+        let (loaded, environment) = loaded(&copy, digest, threads)?;
         if *loaded != digest {
             return Err(LibraryRefusal::Other);
         }
@@ -102,37 +105,80 @@ fn sealed_copy(config: &LibraryConfig) -> io::Result<(File, Digest)> {
     Ok((copy, Digest::of(&bytes)))
 }
 
-fn loaded(copy: &File, digest: Digest) -> Result<&'static (Digest, Environment), LibraryRefusal> {
+fn loaded(
+    copy: &File,
+    digest: Digest,
+    threads: usize,
+) -> Result<&'static (Digest, Environment), LibraryRefusal> {
     if let Some(loaded) = LOADED.get() {
         return Ok(loaded);
     }
     let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
-    let builder = ort::init_from(path).map_err(|error| LibraryRefusal::Load(Box::new(error)))?;
-    let environment = builder
-        .with_name("autoclave")
-        .with_telemetry(false)
-        .build()
-        .map_err(|error| LibraryRefusal::Load(Box::new(error)))?;
+    let environment = environment(&path, threads).map_err(LibraryRefusal::Load)?;
     Ok(LOADED.get_or_init(|| (digest, environment)))
 }
 
-/// A model in ONNX Runtime. A session runs one request at a time, on all its threads.
+/// One pool of threads for all sessions, so that two runs at once do not ask for twice the
+/// cores; no thread waits by spinning, which would take them from the other run.
+fn environment(
+    path: &str,
+    threads: usize,
+) -> Result<Environment, Box<dyn std::error::Error + Send + Sync>> {
+    let builder = ort::init_from(path)?;
+    let pool =
+        GlobalThreadPoolOptions::default().with_intra_threads(threads)?.with_spin_control(false)?;
+    let builder = builder.with_name("autoclave").with_telemetry(false);
+    Ok(builder.with_global_thread_pool(pool).build()?)
+}
+
+/// A model in ONNX Runtime. A session runs one request at a time, so there is one for each
+/// job that the pool lets run; they share threads and packed weights.
 pub(super) struct Ort {
-    session: Mutex<Session>,
+    free: Mutex<Vec<Session>>,
+    freed: Condvar,
     spec: IoSpec,
 }
 
+/// A session that one run has; goes back when dropped.
+struct Taken<'a> {
+    of: &'a Ort,
+    session: Option<Session>,
+}
+
 impl Ort {
-    pub(super) fn load(library: &Library, onnx: &[u8], threads: usize) -> Result<Self, LoadError> {
-        let session =
-            session(library, onnx, threads).map_err(|error| LoadError::Model(Box::new(error)))?;
-        let spec = IoSpec { inputs: specs(session.inputs())?, outputs: specs(session.outputs())? };
-        Ok(Self { session: Mutex::new(session), spec })
+    pub(super) fn load(library: &Library, onnx: &[u8]) -> Result<Self, LoadError> {
+        let sessions =
+            sessions(library, onnx).map_err(|error| LoadError::Model(Box::new(error)))?;
+        let first = sessions.first().ok_or(LoadError::Io)?;
+        let spec = IoSpec { inputs: specs(first.inputs())?, outputs: specs(first.outputs())? };
+        Ok(Self { free: Mutex::new(sessions), freed: Condvar::new(), spec })
+    }
+
+    /// A session; waits for one where all are taken.
+    fn take(&self) -> Taken<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| free.is_empty());
+        let session = waited.unwrap_or_else(PoisonError::into_inner).pop();
+        Taken { of: self, session }
     }
 }
 
-fn session(library: &Library, onnx: &[u8], threads: usize) -> ort::Result<Session> {
-    Session::builder(library.environment)?.with_intra_threads(threads)?.commit_from_memory(onnx)
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut free = self.of.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.session.take());
+        self.of.freed.notify_one();
+    }
+}
+
+/// Without a plan of all memory for each shape, which takes as much again as the tensors.
+fn sessions(library: &Library, onnx: &[u8]) -> ort::Result<Vec<Session>> {
+    let weights = PrepackedWeights::new();
+    let session = |_| {
+        let builder = Session::builder(library.environment)?.with_memory_pattern(false)?;
+        builder.with_prepacked_weights(&weights)?.commit_from_memory(onnx)
+    };
+    (0..JOBS_RUNNING_MAX).map(session).collect()
 }
 
 impl Engine for Ort {
@@ -149,7 +195,8 @@ impl Engine for Ort {
             })
             .collect::<Result<Vec<(&str, SessionInputValue<'_>)>, ort::Error>>()
             .map_err(engine)?;
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.take();
+        let session = taken.session.as_mut().ok_or(RunError::Output)?;
         let results = session.run(given).map_err(engine)?;
         let output = |spec: &TensorSpec| {
             let value = results.get(&spec.name).ok_or(RunError::Output)?;
