@@ -1,26 +1,74 @@
-//! `cargo xtask bench`: builds the benchmarks with optimisation and runs them. Each one
-//! measures peer and ours in turn in the same run and prints ratios; none of them is a
-//! test, and no test looks at a clock.
+//! `cargo xtask bench [NAME...]`: builds with optimisation, fetches what is compared with,
+//! runs, and writes the tables into `BENCHMARKS.md`. Everything that is compared runs in
+//! turn in the same run; none of it is a test, and no test looks at a clock.
 
-use crate::shell::{self, Outcome, cargo};
+mod machine;
+mod page;
+mod things;
 
-/// Name, package and example that measures.
-const BENCHES: [(&str, &str, &str); 2] =
-    [("seal", "autoclave-seal", "bench_seal"), ("infer", "autoclave-diagnosis", "bench_infer")];
+use crate::shell::{self, Outcome, cargo, root, say};
+use things::Things;
+
+/// Name, what it measures, and what drives it.
+const BENCHES: [(&str, &str); 3] = [
+    ("seal", "A sealed and attested request beside the same engine in process"),
+    ("infer", "The engines beside Python's ONNX Runtime"),
+    ("servers", "Our server beside others"),
+];
+
+/// All that is built, once and together, so that one benchmark never builds for another.
+const BUILD: [&str; 13] = [
+    "build",
+    "--release",
+    "--locked",
+    "--package=autoclave-attestor",
+    "--package=autoclave-broker",
+    "--package=autoclave-diagnosis",
+    "--package=autoclave-edge",
+    "--package=autoclave-seal",
+    "--package=autoclave",
+    "--bins",
+    "--example=bench",
+    "--example=bench_engine",
+    "--example=bench_seal",
+];
 
 /// All benchmarks, or those named.
 pub(crate) fn run(names: &[String]) -> Outcome {
-    let unknown = names.iter().find(|name| !BENCHES.iter().any(|(bench, ..)| bench == name));
+    let unknown = names.iter().find(|name| !BENCHES.iter().any(|(bench, _)| bench == name));
     if let Some(name) = unknown {
-        return Err(format!("no benchmark {name:?}; there are: seal, infer"));
+        return Err(format!("no benchmark {name:?}; there are: seal, infer, servers"));
     }
-    for (bench, package, example) in BENCHES {
-        if names.is_empty() || names.iter().any(|name| name == bench) {
-            shell::run(
-                cargo(),
-                &["run", "--release", "--locked", "--package", package, "--example", example],
-            )?;
+    shell::run(cargo(), &BUILD)?;
+    let things = Things::gather()?;
+    page::write("machine", &machine::describe(&things))?;
+    for (name, what) in BENCHES {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            say(&format!("\n== {name}: {what}"));
+            let text = measured(name, &things)?;
+            page::write(name, &text)?;
         }
     }
+    say("\nwritten to BENCHMARKS.md");
     Ok(())
+}
+
+/// Runs one and shows what it says.
+fn measured(name: &str, things: &Things) -> Result<String, String> {
+    let when = machine::now();
+    let arguments = things.arguments(name);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut text = shell::output(&program("bench"), &arguments)?;
+    if name == "seal" {
+        text.push_str("\nSealing alone, client and enclave together on one thread, beside the bare cipher:\n\n```\n");
+        text.push_str(&shell::output(&program("bench_seal"), &[])?);
+        text.push_str("```\n");
+    }
+    let text = format!("_{when}_\n\n{}", text.trim_end());
+    say(&text);
+    Ok(text)
+}
+
+fn program(name: &str) -> String {
+    root().join("target/release/examples").join(name).to_string_lossy().into_owned()
 }

@@ -21,7 +21,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                        (--check: headless, one diagnosis, a JSON summary; --help: all)
   test [SUITE...]      all suites, or those named; prints what was skipped and why
   storm [--seconds N] [--seed N]  processes killed at random under load, round by round
-  bench [seal|infer]   figures as ratios, peer and ours in turn in the same run
+  bench [seal|infer|servers]
+                       figures beside peers, in turn in one run, into BENCHMARKS.md
   tidy                 what a program can check of our style: sizes, layering, words
   tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date
   sbom                 what each binary is made of, as CycloneDX, under target/sbom

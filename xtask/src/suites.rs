@@ -145,7 +145,7 @@ fn example(name: &str, argument: &str) -> Result<Ran, String> {
 }
 
 /// Installs a Debian package, where that is possible.
-fn debian(package: &str) -> bool {
+pub(crate) fn debian(package: &str) -> bool {
     has("apt-get", "--version")
         && run("apt-get", &["update", "--quiet=2"]).is_ok()
         && run("apt-get", &["install", "--yes", "--quiet=2", "--no-install-recommends", package])
@@ -207,7 +207,7 @@ fn engines() -> Result<Ran, String> {
 }
 
 /// The native library out of its Python wheel, under `target/`.
-fn onnxruntime() -> Option<String> {
+pub(crate) fn onnxruntime() -> Option<String> {
     let home = root().join("target/onnxruntime");
     let library = home.join("onnxruntime/capi/libonnxruntime.so.1.31.1");
     if !library.exists() {

@@ -1,0 +1,344 @@
+//! A deployment for measuring: attestor, broker and edge, and a diagnosis enclave for each
+//! engine, all of them the real binaries with real evidence, keys and ledgers. It belongs
+//! to the benchmark alone, in a folder that is made anew each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use autoclave_attest::evidence::{Measured, TeeKind};
+use autoclave_attest::handshake::Trust;
+use autoclave_attest::jwk::Jwk;
+use autoclave_attest::release::{self, Manifest, Release};
+use autoclave_base::ids::WorkloadName;
+use autoclave_base::{Digest, Secret, b64};
+use autoclave_client::clock::{now, random};
+use autoclave_client::{Ask, Client, Options, trust};
+use autoclave_seal::file;
+use http::Method;
+use p256::ecdsa::SigningKey;
+use p256::elliptic_curve::Generate as _;
+use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
+use rand::RngExt as _;
+use serde_json::json;
+
+use crate::process::Process;
+use crate::wire::Connection;
+use crate::{Any, Setup, say};
+
+/// The workload that asks: this program.
+pub(crate) const CALLER: &str = "load";
+/// The large model in every route.
+pub(crate) const UNET: &str = "unet";
+/// The one that costs nothing.
+pub(crate) const TRIVIAL: &str = "trivial";
+
+const ISSUER: &str = "https://attestor.bench";
+const RULES: &str = r#"@id("models") permit(principal is Workload, action == Action::"release",
+resource) when { principal.workload == "diagnosis" && !principal.debug };"#;
+/// Longer than any run.
+const MANIFEST_SECONDS: u64 = 86_400;
+
+/// A running deployment; its processes end with it.
+pub(crate) struct World {
+    folder: PathBuf,
+    binaries: PathBuf,
+    port_base: u16,
+    pub(crate) platform: SigningKey,
+    release: SigningKey,
+    provider: SigningKey,
+    releases: Vec<Release>,
+    processes: Vec<Process>,
+}
+
+/// A diagnosis enclave with one engine.
+pub(crate) struct Enclave {
+    /// `rten` or `ort`.
+    pub(crate) engine: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) pid: u32,
+}
+
+/// A process of the deployment, before it runs.
+struct Party {
+    binary: &'static str,
+    name: &'static str,
+    port: u16,
+    config: String,
+    libraries: BTreeMap<String, Digest>,
+}
+
+impl World {
+    /// Starts everything; `threads` are those of one run in each engine.
+    pub(crate) fn start(setup: &Setup, threads: u8) -> Any<(Self, Vec<Enclave>)> {
+        let mut world = Self::new(setup)?;
+        let secret = Secret::new(random().random());
+        let models = [(UNET, &setup.unet, "brain-mri"), (TRIVIAL, &setup.trivial, "none")];
+        let models = models.map(|(name, path, how)| world.model(name, path, how, &secret));
+        let models = models.into_iter().collect::<Any<Vec<_>>>()?.concat();
+        let mut parties = vec![world.attestor(), world.broker(), world.edge()];
+        parties.push(world.diagnosis(
+            "rten",
+            3,
+            &format!("kind = \"rten\"\nthreads = {threads}"),
+            &models,
+        ));
+        if let Some(library) = &setup.library {
+            let digest = Digest::of(fs::read(library)?);
+            let path = library.display();
+            let engine = format!(
+                "kind = \"ort\"\nthreads = {threads}\nlibrary = {{ path = \"{path}\", digest = \"{digest}\" }}"
+            );
+            let mut party = world.diagnosis("ort", 4, &engine, &models);
+            party.config.push_str(&format!("[cell.libraries]\nonnxruntime = \"{path}\"\n"));
+            party.libraries.insert("onnxruntime".to_owned(), digest);
+            parties.push(party);
+        }
+        let enclaves = world.run(&parties, &secret)?;
+        Ok((world, enclaves))
+    }
+
+    fn new(setup: &Setup) -> Any<Self> {
+        let folder = setup.work.join("world");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let key = || SigningKey::generate_from_rng(&mut random());
+        let (platform, release, provider) = (key(), key(), key());
+        let pem = platform.to_pkcs8_pem(LineEnding::LF)?;
+        fs::write(folder.join("platform.key"), pem.as_bytes())?;
+        Ok(Self {
+            folder: folder.canonicalize()?,
+            binaries: setup.binaries.canonicalize()?,
+            port_base: setup.port_base,
+            platform,
+            release,
+            provider,
+            releases: Vec::new(),
+            processes: Vec::new(),
+        })
+    }
+
+    /// Seals a model; its part of the configuration.
+    fn model(&self, name: &str, path: &Path, how: &str, secret: &Secret<[u8; 32]>) -> Any<String> {
+        let clear = fs::read(path)?;
+        let sealed = file::seal_bytes(&mut random(), secret, &format!("model:{name}"), &clear)
+            .map_err(|refusal| refusal.code())?;
+        fs::write(self.folder.join(format!("{name}.sealed")), sealed)?;
+        let digest = Digest::of(clear);
+        Ok(format!(
+            "[[models]]\nname = \"{name}\"\nversion = \"1\"\nfile = \"{name}.sealed\"\n\
+             digest = \"{digest}\"\nkey = \"model/{name}\"\npreprocessing = \"{how}\"\n"
+        ))
+    }
+
+    fn attestor(&self) -> Party {
+        let config =
+            self.cell("attestor", "attestor", 0) + "[attestor]\nmanifest = \"manifest.jws\"\n";
+        Party {
+            binary: "autoclave-attestor",
+            name: "attestor",
+            port: 0,
+            config,
+            libraries: BTreeMap::new(),
+        }
+    }
+
+    fn broker(&self) -> Party {
+        let key = |name| {
+            format!(
+                "[[keys]]\nname = \"model/{name}\"\nowner = \"provider\"\npurpose = \"model\"\n"
+            )
+        };
+        let jkt = Jwk::signing(self.provider.verifying_key()).thumbprint();
+        let config = self.cell("broker", "broker", 1)
+            + &format!("[policy]\nrules = '''{RULES}'''\n")
+            + &key(UNET)
+            + &key(TRIVIAL)
+            + &format!(
+                "[[administrators]]\nname = \"owner\"\ninstitution = \"provider\"\njkt = \"{jkt}\"\n"
+            );
+        Party {
+            binary: "autoclave-broker",
+            name: "broker",
+            port: 1,
+            config,
+            libraries: BTreeMap::new(),
+        }
+    }
+
+    fn edge(&self) -> Party {
+        let config = format!(
+            "listen = \"{}\"\n[parties]\nattestor = \"http://{}\"\nbroker = \"http://{}\"\n",
+            self.address(2),
+            self.address(0),
+            self.address(1)
+        );
+        Party {
+            binary: "autoclave-edge",
+            name: "edge",
+            port: 2,
+            config,
+            libraries: BTreeMap::new(),
+        }
+    }
+
+    fn diagnosis(&self, name: &'static str, port: u16, engine: &str, models: &str) -> Party {
+        let broker = self.address(1);
+        let config = format!("callers = [[\"{CALLER}\"]]\n")
+            + &self.cell("diagnosis", name, port)
+            + &format!("[engine]\n{engine}\n[broker]\nurl = \"http://{broker}\"\n{models}");
+        Party { binary: "autoclave-diagnosis", name, port, config, libraries: BTreeMap::new() }
+    }
+
+    /// The tables that all enclaves share.
+    fn cell(&self, workload: &str, name: &str, port: u16) -> String {
+        let jwk = |key: &SigningKey| {
+            let json = serde_json::to_value(Jwk::signing(key.verifying_key())).unwrap_or_default();
+            let members = json.as_object().into_iter().flatten();
+            members.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+        };
+        let attestor = match workload {
+            "attestor" => String::new(),
+            _ => format!("attestor = \"http://{}\"\n", self.address(0)),
+        };
+        format!(
+            "profile = \"development\"\n[cell]\nworkload = \"{workload}\"\nlisten_sealed = \"{}\"\n\
+             data_dir = \"{name}\"\n{attestor}[trust]\nissuer = \"{ISSUER}\"\n\
+             release_keys = [{{ {} }}]\n[development]\nsoftware_root = {{ {} }}\n",
+            self.address(port),
+            jwk(&self.release),
+            jwk(&self.platform),
+        )
+    }
+
+    pub(crate) fn address(&self, port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port_base + port).into()
+    }
+
+    /// What this program and every client of the deployment start from.
+    pub(crate) fn trust(&self) -> Any<Trust> {
+        let jwk = |key: &SigningKey| Jwk::signing(key.verifying_key());
+        let json = json!({
+            "roots": [{ "kind": "software", "jwk": jwk(&self.platform) }],
+            "release_keys": [jwk(&self.release)],
+            "issuer": ISSUER,
+        });
+        Ok(trust::parse(&serde_json::to_vec(&json)?)?)
+    }
+
+    /// Lists all on a manifest and starts one after the other. The models' keys are in the
+    /// broker before diagnosis asks for them.
+    fn run(&mut self, parties: &[Party], secret: &Secret<[u8; 32]>) -> Any<Vec<Enclave>> {
+        for party in parties {
+            fs::create_dir_all(self.folder.join(party.name))?;
+            fs::write(self.folder.join(format!("{}.toml", party.name)), &party.config)?;
+            if party.binary != "autoclave-edge" {
+                self.list(party)?;
+            }
+        }
+        let own = caller_measured()?;
+        self.releases.push(released(CALLER, &own)?);
+        self.sign()?;
+        let mut enclaves = Vec::new();
+        for party in parties {
+            let pid = self.spawn(party)?;
+            match party.name {
+                "edge" => self.import(secret)?,
+                "rten" | "ort" => {
+                    let address = self.address(party.port);
+                    enclaves.push(Enclave { engine: party.name, address, pid });
+                }
+                _ => {}
+            }
+        }
+        Ok(enclaves)
+    }
+
+    fn list(&mut self, party: &Party) -> Any<()> {
+        let measured = Measured {
+            executable: Digest::of(fs::read(self.binaries.join(party.binary))?),
+            configuration: Digest::of(&party.config),
+            libraries: party.libraries.clone(),
+        };
+        let workload = party.binary.trim_start_matches("autoclave-");
+        self.releases.push(released(workload, &measured)?);
+        Ok(())
+    }
+
+    fn sign(&self) -> Any<()> {
+        let manifest = Manifest {
+            iss: "autoclave benchmark".to_owned(),
+            serial: 1,
+            iat: now(),
+            exp: now().plus(MANIFEST_SECONDS),
+            workloads: self.releases.clone(),
+        };
+        fs::write(self.folder.join("manifest.jws"), release::sign(&manifest, &self.release))?;
+        Ok(())
+    }
+
+    fn spawn(&mut self, party: &Party) -> Any<u32> {
+        let mut command = Command::new(self.binaries.join(party.binary));
+        command.current_dir(&self.folder).arg(format!("{}.toml", party.name));
+        let mut path = "/healthz";
+        if party.binary != "autoclave-edge" {
+            command.args(["--platform", "software:platform.key"]);
+            path = "/readyz";
+        }
+        let log = self.folder.join(format!("{}.log", party.name));
+        let mut process = Process::start(&mut command, &log)?;
+        let line = format!("GET {path}");
+        let address = self.address(party.port);
+        process.wait_until(|| {
+            Connection::to(address)
+                .exchange(&line, "", b"")
+                .is_ok_and(|answer| answer.status == 200)
+        })?;
+        say(&format!("{} is ready", party.name));
+        let pid = process.id();
+        // Ended in the reverse order of their start.
+        self.processes.insert(0, process);
+        Ok(pid)
+    }
+
+    /// The models' keys, by their owner's administrator.
+    fn import(&self, secret: &Secret<[u8; 32]>) -> Any<()> {
+        let options =
+            Options { address: format!("http://{}", self.address(2)), trust: self.trust()? };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = Arc::new(Client::connect(options).await?);
+            let prover = client.prover(WorkloadName::parse("broker")?, self.provider.clone());
+            let body = json!({ "secret": b64::encode(secret.expose()) });
+            for name in [UNET, TRIVIAL] {
+                prover
+                    .send(Ask::new(Method::PUT, format!("/keys/model/{name}")).json(&body))
+                    .await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What this program measures.
+pub(crate) fn caller_measured() -> Any<Measured> {
+    let executable = Digest::of(fs::read(std::env::current_exe()?)?);
+    Ok(Measured { executable, configuration: Digest::of(""), libraries: BTreeMap::new() })
+}
+
+fn released(name: &str, measured: &Measured) -> Any<Release> {
+    Ok(Release {
+        name: WorkloadName::parse(name)?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        measurement: measured.measurement(),
+        executable: measured.executable,
+        configuration: measured.configuration,
+        svn: 1,
+        kinds: BTreeSet::from([TeeKind::Software]),
+    })
+}
