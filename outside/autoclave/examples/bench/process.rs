@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Any;
 
@@ -29,10 +28,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a command in a process group of its own.
+    /// Starts a command; Ctrl-C at the terminal ends it as it ends this program.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Any<Self> {
         let file = File::create(log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
         Ok(Self { child, log: log.to_owned() })
     }
@@ -59,14 +58,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let signal = |signal| group.map(|group| kill_process_group(group, signal));
-        let _ = signal(Signal::TERM);
+        let family = tree(self.child.id(), &all());
+        let tell = |pid: u32, signal| {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            pid.map(|pid| kill_process(pid, signal))
+        };
+        let _ = tell(self.child.id(), Signal::TERM);
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && began.elapsed() < STOP_MAX {
             sleep(PAUSE);
         }
-        let _ = signal(Signal::KILL);
+        // Those that it left behind, by the numbers that they had a moment ago.
+        let left = all();
+        for pid in family.into_iter().filter(|pid| left.contains_key(pid)) {
+            let _ = tell(pid, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }

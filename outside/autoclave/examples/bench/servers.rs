@@ -49,8 +49,12 @@ pub(crate) fn run(setup: &Setup) -> Any<String> {
         for (at, workers) in WORKERS.into_iter().enumerate() {
             for rival in &mut rivals {
                 say(&format!("round {round}, {workers} connections: {}", rival.name));
-                let figures = loop_of(rival.target.as_ref(), workers, setup.seconds)?;
-                rival.figures[at].add(figures);
+                match loop_of(rival.target.as_ref(), workers, setup.seconds) {
+                    Ok(figures) => rival.figures[at].add(figures),
+                    Err(error) if rival.ours => return Err(error),
+                    // The others' failures are theirs, and show as gaps.
+                    Err(error) => say(&format!("failed: {}: {error}", rival.name)),
+                }
             }
         }
     }

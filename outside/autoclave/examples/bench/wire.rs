@@ -39,15 +39,9 @@ impl Connection {
         Self { address, stream: None }
     }
 
-    /// `head` has the header fields, each ending in CRLF; the body's length is added.
+    /// `head` has the header fields, each ending in CRLF; the body's length is added. A kept
+    /// connection that the server has closed meanwhile is opened anew, once.
     pub(crate) fn exchange(&mut self, line: &str, head: &str, body: &[u8]) -> Any<Answer> {
-        if self.stream.is_none() {
-            let stream = TcpStream::connect(self.address)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(SILENCE_MAX))?;
-            self.stream = Some(BufReader::with_capacity(64 << 10, stream));
-        }
-        let reader = self.stream.as_mut().ok_or("no connection")?;
         let mut request = Vec::with_capacity(body.len() + 512);
         let length = body.len();
         write!(
@@ -55,7 +49,25 @@ impl Connection {
             "{line} HTTP/1.1\r\nhost: bench\r\ncontent-length: {length}\r\n{head}\r\n"
         )?;
         request.extend_from_slice(body);
-        reader.get_mut().write_all(&request)?;
+        let kept = self.stream.is_some();
+        match self.once(&request) {
+            Err(_) if kept => {
+                self.stream = None;
+                self.once(&request)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn once(&mut self, request: &[u8]) -> Any<Answer> {
+        if self.stream.is_none() {
+            let stream = TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(SILENCE_MAX))?;
+            self.stream = Some(BufReader::with_capacity(64 << 10, stream));
+        }
+        let reader = self.stream.as_mut().ok_or("no connection")?;
+        reader.get_mut().write_all(request)?;
         let head = read_head(reader)?;
         let body = read_body(reader, &head)?;
         if head.closes {
