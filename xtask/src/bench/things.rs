@@ -69,7 +69,7 @@ impl Things {
     }
 }
 
-/// The published architecture, by Debian's Python, which has PyTorch as a package.
+/// The published architecture, by Debian's Python, which has `PyTorch` as a package.
 fn unet(home: &Path) -> PathBuf {
     let path = home.join("unet.onnx");
     let unfinished = home.join("unet.unfinished");
@@ -108,7 +108,7 @@ fn python(home: &Path) -> Option<PathBuf> {
     Some(python)
 }
 
-/// PyTriton's helper program imports this from the system's Python; without it, that peer
+/// `PyTriton`'s helper program imports this from the system's Python; without it, that peer
 /// does not start, and says so.
 fn helper() {
     if run("/usr/bin/python3", &["-c", "import zmq"]).is_err() && !debian("python3-zmq") {
@@ -116,7 +116,7 @@ fn helper() {
     }
 }
 
-/// The system's, where it can make environments: PyTriton's helper works with no other.
+/// The system's, where it can make environments: `PyTriton`'s helper works with no other.
 fn system_python() -> &'static str {
     let system = "/usr/bin/python3";
     let works = has(system, "--version") && run(system, &["-c", "import venv, ensurepip"]).is_ok();

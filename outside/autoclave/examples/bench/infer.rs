@@ -38,8 +38,7 @@ pub(crate) fn run(setup: &Setup) -> Any<String> {
     let last = "p50 / that of the last with as many threads";
     let head = ["engine", "threads", "p50 ms", "fastest ms", "CPU ms", last, "peak MB"];
     text.push_str(&table(&head, &rows));
-    text.push_str(&format!("\n{}.\n", labels.join("; ")));
-    Ok(text)
+    Ok(format!("{text}\n{}.\n", labels.join("; ")))
 }
 
 fn engines(setup: &Setup, threads: u8) -> Any<Vec<Engine>> {

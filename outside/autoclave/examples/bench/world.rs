@@ -93,7 +93,8 @@ impl World {
                 "kind = \"ort\"\nthreads = {threads}\nlibrary = {{ path = \"{path}\", digest = \"{digest}\" }}"
             );
             let mut party = world.diagnosis("ort", 4, &engine, &models);
-            party.config.push_str(&format!("[cell.libraries]\nonnxruntime = \"{path}\"\n"));
+            let table = format!("[cell.libraries]\nonnxruntime = \"{path}\"\n");
+            party.config += &table;
             party.libraries.insert("onnxruntime".to_owned(), digest);
             parties.push(party);
         }
