@@ -40,6 +40,13 @@ impl Clock {
         }
     }
 
+    /// Sets a manual clock, forth or back; the system's stays as it is.
+    pub fn set(&self, to: UnixTime) {
+        if let Source::Manual(now) = &self.0 {
+            now.store(to.seconds(), Ordering::SeqCst);
+        }
+    }
+
     /// Turns a manual clock; the system's stays as it is.
     pub fn advance(&self, seconds: u64) {
         if let Source::Manual(now) = &self.0 {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoclave_attest::CLOCK_SKEW_SECONDS;
 use autoclave_attest::handshake::{EvidenceQuery, HandshakeRefusal, PeerCheck, To};
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::UnixTime;
@@ -31,9 +32,11 @@ impl Passport {
         Self { current: watch::Sender::new(None), wanted: Notify::new() }
     }
 
-    /// The token, if it still lives.
+    /// The token, if it lives: after a clock has stepped back, one from the future does not,
+    /// because nobody else would take it.
     pub(crate) fn current(&self, now: UnixTime) -> Option<Arc<VerifiedToken>> {
-        self.current.borrow().clone().filter(|token| now < token.expires())
+        let begun = |token: &VerifiedToken| token.claims().iat <= now.plus(CLOCK_SKEW_SECONDS);
+        self.current.borrow().clone().filter(|token| now < token.expires() && begun(token))
     }
 
     /// Forgets the token if it was issued before `time`; whoever needs one waits for the

@@ -7,10 +7,12 @@ mod tests;
 
 use std::sync::Arc;
 
+use autoclave_attest::CLOCK_SKEW_SECONDS;
 use autoclave_attest::evidence::{Root, RootRefusal};
 use autoclave_attest::handshake::{
     Ask, AttestorCheck, HandshakeRefusal, Trust, TrustAnchors, VerifiedAttestor,
 };
+use autoclave_base::UnixTime;
 use axum::body::Body;
 use http::Method;
 use tokio::sync::Mutex;
@@ -80,6 +82,12 @@ pub(crate) async fn carry(
     carrier.exchange(to, parcel).await
 }
 
+/// Whether something happened at most `age_max` seconds ago. After a clock has stepped back,
+/// what lies in its future is as old as anything.
+fn is_recent(at: UnixTime, now: UnixTime, age_max: u64) -> bool {
+    at <= now.plus(CLOCK_SKEW_SECONDS) && now.since(at) <= age_max
+}
+
 /// The attestor as this enclave last verified it.
 pub(crate) struct Relying {
     url: BaseUrl,
@@ -109,7 +117,7 @@ impl Relying {
         let mut verified = self.verified.lock().await;
         let earlier = verified.clone();
         if let Some(attestor) = &earlier
-            && clock.now().since(attestor.verified_at()) <= age_max
+            && is_recent(attestor.verified_at(), clock.now(), age_max)
         {
             return Ok(attestor.clone());
         }

@@ -14,7 +14,7 @@ pub const PROOFS_MAX: usize = 65_536;
 /// Why a proof is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BookRefusal {
-    /// Seen before.
+    /// Seen before, or nobody remembers any more whether it was.
     #[error("the proof was used before")]
     Replayed,
     /// Too many proofs have to be remembered.
@@ -26,6 +26,9 @@ pub enum BookRefusal {
 pub struct ProofBook {
     seen: HashSet<Digest>,
     by_expiry: BTreeSet<(UnixTime, Digest)>,
+    /// The latest expiry that was forgotten. A clock that steps forth and back again must not
+    /// make it count anew.
+    forgotten: Option<UnixTime>,
     proofs_max: usize,
 }
 
@@ -38,7 +41,7 @@ impl Default for ProofBook {
 impl ProofBook {
     /// A book for at most `proofs_max` proofs.
     pub fn new(proofs_max: usize) -> Self {
-        Self { seen: HashSet::new(), by_expiry: BTreeSet::new(), proofs_max }
+        Self { seen: HashSet::new(), by_expiry: BTreeSet::new(), forgotten: None, proofs_max }
     }
 
     /// Notes a proof that is stale at `expires`; refuses it the second time.
@@ -49,7 +52,7 @@ impl ProofBook {
         now: UnixTime,
     ) -> Result<(), BookRefusal> {
         self.forget_expired(now);
-        if self.seen.contains(&proof) {
+        if self.seen.contains(&proof) || self.forgotten.is_some_and(|last| expires <= last) {
             return Err(BookRefusal::Replayed);
         }
         if self.seen.len() >= self.proofs_max {
@@ -61,9 +64,13 @@ impl ProofBook {
     }
 
     fn forget_expired(&mut self, now: UnixTime) {
-        while let Some((_, proof)) = self.by_expiry.first().filter(|(expires, _)| *expires < now) {
-            self.seen.remove(proof);
+        while let Some(&(expires, proof)) = self.by_expiry.first() {
+            if expires >= now {
+                return;
+            }
             self.by_expiry.pop_first();
+            self.seen.remove(&proof);
+            self.forgotten = self.forgotten.max(Some(expires));
         }
     }
 }

@@ -32,7 +32,7 @@ pub enum FreshnessRefusal {
     /// The date is more than [`WINDOW_S`] seconds away.
     #[error("the sealed request's date is too far from now")]
     DateWindow,
-    /// This very request was admitted before.
+    /// This very request was admitted before, or nobody remembers any more whether it was.
     #[error("the sealed request was received before")]
     Replayed,
     /// Too many requests to remember one more.
@@ -57,6 +57,9 @@ impl FreshnessRefusal {
 pub struct ReplayCache {
     admitted: HashSet<RequestKey>,
     by_end: BTreeSet<(UnixTime, RequestKey)>,
+    /// The end of the latest window that was forgotten. A clock that steps forth and back
+    /// again must not open it anew.
+    forgotten: Option<UnixTime>,
     entries_max: usize,
 }
 
@@ -68,7 +71,7 @@ impl ReplayCache {
 
     /// An empty cache of another size.
     pub fn with_room_for(entries_max: usize) -> Self {
-        Self { admitted: HashSet::new(), by_end: BTreeSet::new(), entries_max }
+        Self { admitted: HashSet::new(), by_end: BTreeSet::new(), forgotten: None, entries_max }
     }
 
     /// Admits the request `key`, dated `date`, exactly once. Refused requests leave no trace.
@@ -82,14 +85,15 @@ impl ReplayCache {
             return Err(FreshnessRefusal::DateWindow);
         }
         self.forget_before(now);
-        if self.admitted.contains(&key) {
+        let end = date.plus(WINDOW_S);
+        if self.admitted.contains(&key) || self.forgotten.is_some_and(|last| end <= last) {
             return Err(FreshnessRefusal::Replayed);
         }
         if self.admitted.len() >= self.entries_max {
             return Err(FreshnessRefusal::Busy);
         }
         self.admitted.insert(key);
-        self.by_end.insert((date.plus(WINDOW_S), key));
+        self.by_end.insert((end, key));
         Ok(())
     }
 
@@ -111,6 +115,7 @@ impl ReplayCache {
             }
             self.by_end.pop_first();
             self.admitted.remove(&key);
+            self.forgotten = self.forgotten.max(Some(end));
         }
     }
 }

@@ -24,6 +24,15 @@ fn a_proof_is_remembered_to_its_last_second() {
 }
 
 #[test]
+fn a_clock_that_steps_forth_and_back_makes_no_proof_count_twice() {
+    let mut book = ProofBook::default();
+    book.admit(proof(1), NOW.plus(5), NOW).unwrap();
+    book.admit(proof(2), NOW.plus(3600), NOW.plus(3000)).unwrap();
+    assert_eq!(book.admit(proof(1), NOW.plus(5), NOW), Err(BookRefusal::Replayed));
+    assert_eq!(book.admit(proof(3), NOW.plus(6), NOW), Ok(()), "what is new passes");
+}
+
+#[test]
 fn a_full_book_refuses_newcomers_and_forgets_nobody() {
     let mut book = ProofBook::new(2);
     book.admit(proof(1), NOW.plus(5), NOW).unwrap();

@@ -71,6 +71,21 @@ fn a_clock_that_steps_back_lets_nothing_in_twice() {
     assert_eq!(cache.admit(key(1), NOW, NOW.minus(50)), Err(FreshnessRefusal::Replayed));
 }
 
+/// Whoever turns the clock can make the cache forget, and no more than that.
+#[test]
+fn a_clock_that_steps_forth_and_back_lets_nothing_in_twice() {
+    let mut cache = ReplayCache::new();
+    cache.admit(key(1), NOW, NOW).unwrap();
+    cache.admit(key(2), NOW.plus(3600), NOW.plus(3600)).unwrap();
+    assert_eq!(cache.len(), 1, "the first is forgotten");
+    assert_eq!(cache.admit(key(1), NOW, NOW), Err(FreshnessRefusal::Replayed));
+    assert_eq!(
+        cache.admit(key(2), NOW.plus(3600), NOW.plus(3600)),
+        Err(FreshnessRefusal::Replayed)
+    );
+    assert_eq!(cache.admit(key(3), NOW.plus(1), NOW.plus(1)), Ok(()), "what is new passes");
+}
+
 #[test]
 fn one_date_in_its_one_form_is_needed() {
     assert_eq!(date(&headers(&["Mon, 21 Sep 2026 14:13:20 GMT"])), Ok(NOW));
