@@ -135,22 +135,11 @@ impl Attestor {
     }
 
     async fn tell_refusal(&self, refusal: &Refusal) -> Result<(), Refusal> {
-        self.append(Event::Refusal {
-            operation: Label::code("attest"),
-            code: Label::of_claim(refusal.code()),
-            rule: None,
-            claim: None,
-            expected: None,
-            found: None,
-            workload: None,
-            token: None,
-        })
-        .await
+        Ok(self.cell.tell_refusal("attest", refusal.code()).await.map(drop)?)
     }
 
     async fn append(&self, event: Event) -> Result<(), Refusal> {
-        let appended = self.cell.ledger().append(event).await;
-        appended.map(|_line| ()).map_err(|error| Refusal::internal(error.code()))
+        Ok(self.cell.ledger().append(event).await.map(drop)?)
     }
 }
 

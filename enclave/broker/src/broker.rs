@@ -98,28 +98,17 @@ impl Broker {
     /// A refusal of somebody whose chain does not verify: recorded, then told like any.
     pub(crate) async fn refuse_stranger(&self, refusal: &Refusal) -> Refusal {
         let code = refusal.cause().unwrap_or_else(|| refusal.code());
-        let line = match self.cell.ledger().append(stranger_event(code)).await {
-            Ok(line) => line.index,
+        match self.cell.tell_refusal(OPERATION, code).await {
+            Ok(Some(line)) => {
+                self.refusals.note_stranger(Refused::of_stranger(line, code, self.cell.now()));
+            }
+            Ok(None) => {}
             Err(error) => return NOT_RECORDED.caused_by(error.code()),
-        };
-        self.refusals.note_stranger(Refused::of_stranger(line, code, self.cell.now()));
+        }
         match refusal.cause() {
             Some(cause) => REFUSAL.caused_by(cause),
             None => REFUSAL,
         }
-    }
-}
-
-fn stranger_event(code: &str) -> Event {
-    Event::Refusal {
-        operation: Label::of_claim(OPERATION),
-        code: Label::of_claim(code),
-        rule: None,
-        claim: None,
-        expected: None,
-        found: None,
-        workload: None,
-        token: None,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::network::{Listener, Network};
 use crate::passport::{self, Passport};
+use crate::refusals::RefusalLines;
 use crate::tasks::{EndOnDrop, Tasks};
 use crate::trust::{self, Relying};
 use crate::{BootError, Cell, Routes, event, measure};
@@ -149,6 +150,9 @@ impl Running {
         if let Some(passport) = self.passport.take() {
             passport.end().await;
         }
+        if self.cell.refusals.tell_counted("stop").await.is_err() {
+            event!(ERROR, "refusals.not_told");
+        }
         let (cell, machine) = (self.cell.clone(), self.cell.machine.clone());
         drop(self.cell);
         let closed = machine.block_on(move || memory::close(&cell)).await;
@@ -182,6 +186,7 @@ async fn make_cell(
         measurement = measured.measurement(),
         kind = launch.platform.kind()
     );
+    let refusals = Arc::new(RefusalLines::new(ledger.clone()));
     Ok(Cell {
         workload,
         measured,
@@ -194,6 +199,7 @@ async fn make_cell(
         state,
         data_dir: common.cell.data_dir,
         ledger,
+        refusals,
         metrics: Metrics::default(),
         carrier,
         relying,

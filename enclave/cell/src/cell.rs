@@ -28,6 +28,7 @@ use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::passport::Passport;
 use crate::peer::Peer;
+use crate::refusals::RefusalLines;
 use crate::state::SealedState;
 use crate::tasks::Tasks;
 use crate::trust::Relying;
@@ -52,6 +53,7 @@ pub struct Cell {
     pub(crate) state: SealedState,
     pub(crate) data_dir: PathBuf,
     pub(crate) ledger: Ledger,
+    pub(crate) refusals: Arc<RefusalLines>,
     pub(crate) metrics: Metrics,
     pub(crate) carrier: Carrier,
     /// Absent in the attestor, as is its passport.

@@ -28,6 +28,7 @@ mod peer;
 pub mod policy;
 pub mod problem;
 mod process;
+pub mod refusals;
 pub mod release;
 pub mod state;
 mod tasks;

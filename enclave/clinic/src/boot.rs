@@ -91,7 +91,7 @@ impl Outside for Surroundings {
     fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>> {
         async move {
             let written = self.cell.ledger().append(event).await;
-            written.map(drop).map_err(|_| Refusal::internal("ledger.append"))
+            Ok(written.map(drop)?)
         }
         .boxed()
     }

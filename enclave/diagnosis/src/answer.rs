@@ -68,8 +68,7 @@ impl<T> Computed<T> {
     ) -> Result<Recorded<T>, Refusal> {
         let token = cell.token().await?;
         let event = self.event(under, token.digest());
-        let line =
-            cell.ledger().append(event).await.map_err(|error| Refusal::internal(error.code()))?;
+        let line = cell.ledger().append(event).await?;
         let receipt = self.receipt(cell, under, &token, &line);
         Ok(Recorded { body: self.body, receipt, token, line })
     }

@@ -107,6 +107,13 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<Digest>,
     },
+    /// Refusals of strangers that have no lines of their own, because there were too many.
+    Refusals {
+        /// What was asked for.
+        operation: Label,
+        /// How many since the line of this kind before.
+        count: u64,
+    },
     /// Somebody reached for a record.
     Access {
         /// A member of staff by id, or a workload.
@@ -175,6 +182,7 @@ impl Event {
             Self::Verdict { .. } => "verdict",
             Self::Release { .. } => "release",
             Self::Refusal { .. } => "refusal",
+            Self::Refusals { .. } => "refusals",
             Self::Access { .. } => "access",
             Self::Result { .. } => "result",
             Self::PolicyChange { .. } => "policy_change",

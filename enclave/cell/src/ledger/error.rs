@@ -1,9 +1,15 @@
 //! Why a ledger does not open, and why a line is not taken. The cell's; both are told with
 //! a stable code, and the system's own words stay inside.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use autoclave_ledger::{CheckpointRefusal, EntryError};
+
+use crate::Refusal;
+
+/// A full disk is what an operator can help, so that callers may know; the rest is inside.
+const FULL: Refusal =
+    Refusal::unavailable("ledger.full", "The ledger's disk is full; nothing was done.");
 
 /// The ledger does not open, or does not take its first lines.
 #[derive(Debug, thiserror::Error)]
@@ -85,10 +91,17 @@ impl AppendError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Entry(error) => error.code(),
+            Self::Write(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => "ledger.full",
             Self::Write(_) => "ledger.write",
             Self::Sync(_) => "ledger.sync",
             Self::Halted => "ledger.halted",
             Self::Stopped => "ledger.stopped",
         }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        if error.code() == FULL.code() { FULL } else { Self::internal(error.code()) }
     }
 }

@@ -70,8 +70,22 @@ impl Service {
         let (parts, body) = request.into_parts();
         let body = self.budget.read(body).await?;
         let digest = Digest::of(body.bytes());
-        let chain = self.cell.chain(&parts, digest, &self.callers).await?;
+        let chain = match self.cell.chain(&parts, digest, &self.callers).await {
+            Ok(chain) => chain,
+            Err(refusal) => return Err(self.tell(refusal).await),
+        };
         Ok(Admitted { parts, body, digest, chain, place })
+    }
+
+    /// Records that somebody's chain does not verify; what could not be judged is no refusal.
+    async fn tell(&self, refusal: Refusal) -> Refusal {
+        if refusal.status().is_client_error() {
+            let code = refusal.cause().unwrap_or_else(|| refusal.code());
+            if let Err(error) = self.cell.tell_refusal("diagnose", code).await {
+                return error.into();
+            }
+        }
+        refusal
     }
 
     /// Records and signs what was computed for a request.

@@ -46,6 +46,7 @@ pub(crate) fn all() -> Vec<Event> {
             workload: Some(workload.clone()),
             token: Some(digest),
         },
+        Event::Refusals { operation: label("attest"), count: 7 },
         Event::Access {
             actor: label("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f"),
             role: label("clerk"),
@@ -94,6 +95,7 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
             let who = [maybe(workload.as_ref()), maybe(token.as_ref())].concat();
             [vec![operation as &dyn LogSafe, code], said, who].concat()
         }
+        Event::Refusals { operation, count } => vec![operation, count],
         Event::Access { actor, role, action, resource, subject, purpose, decision, rules } => {
             let fixed: Vec<&dyn LogSafe> = vec![actor, role, action, resource, decision];
             [fixed, maybe(subject.as_ref()), maybe(purpose.as_ref()), each(rules)].concat()

@@ -52,7 +52,7 @@ async fn on_a_full_disk_appends_fail_and_go_on_when_there_is_room() {
     let ledger = open(&disk).unwrap();
     for room in [0, 1, 47, 48, 49, 100] {
         disk.set(|faults| faults.write_after = Some(room));
-        assert_eq!(ledger.append(event(9)).await.unwrap_err().code(), "ledger.write");
+        assert_eq!(ledger.append(event(9)).await.unwrap_err().code(), "ledger.full");
         assert_eq!(disk.content().journal, journal, "{room}");
         assert_eq!(ledger.size(), 3);
     }
@@ -68,7 +68,7 @@ async fn a_part_that_cannot_be_cut_halts_the_ledger_and_is_gone_after_a_restart(
     session(&disk, 0..3).await;
     let ledger = open(&disk).unwrap();
     disk.set(|faults| (faults.write_after, faults.cut) = (Some(60), true));
-    assert_eq!(ledger.append(event(9)).await.unwrap_err().code(), "ledger.write");
+    assert_eq!(ledger.append(event(9)).await.unwrap_err().code(), "ledger.full");
     disk.set(|faults| (faults.write_after, faults.cut) = (None, false));
     assert_eq!(ledger.append(event(9)).await.unwrap_err().code(), "ledger.halted");
     drop(ledger);
