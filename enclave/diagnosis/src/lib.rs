@@ -27,7 +27,7 @@ use autoclave_cell::{BootError, Cell, Peer, Routes, event};
 pub use crate::config::Config;
 use crate::engine::Runtime;
 use crate::http::Service;
-use crate::shelf::{Keeper, Shelf};
+use crate::shelf::{Keeper, Shelf, ShelfRefusal};
 
 /// The role's name, on manifests and in configurations.
 pub const WORKLOAD: &str = "diagnosis";
@@ -44,8 +44,9 @@ pub async fn build(cell: Arc<Cell>, config: Config) -> Result<Routes, BootError>
     let broker = Arc::new(cell.peer(broker, &config.broker.url)?);
     let shelf = Arc::new(Shelf::new(&config.models));
     fill(&cell, &broker, &runtime, &shelf, config.models).await;
-    let service = Service::new(cell, shelf, runtime.label(), config.callers);
-    Ok(Routes::sealed(http::router(Arc::new(service))))
+    let service = Service::new(cell, Arc::clone(&shelf), runtime.label(), config.callers);
+    let routes = Routes::sealed(http::router(Arc::new(service)));
+    Ok(routes.ready_when(move || shelf.ready().map_err(ShelfRefusal::code)))
 }
 
 /// The engine; its native library, where it has one, must be among the measured ones.

@@ -40,8 +40,10 @@ impl Doors {
         self.role.open(routes, &self.cell);
     }
 
-    /// Whether the role is built, and the enclave has what it needs to answer.
-    fn are_ready(&self) -> bool {
-        self.role.are_open() && self.cell.is_attested()
+    /// Whether the role is built, and it and the enclave have what they need to answer; else
+    /// the code of what lacks.
+    fn ready(&self) -> Result<(), &'static str> {
+        self.role.ready()?;
+        if self.cell.is_attested() { Ok(()) } else { Err("cell.no_token") }
     }
 }

@@ -89,10 +89,9 @@ async fn ledger(
 }
 
 async fn ready(State(doors): State<Arc<Doors>>) -> Response {
-    if doors.are_ready() {
-        (StatusCode::OK, "ready").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready").into_response()
+    match doors.ready() {
+        Ok(()) => (StatusCode::OK, "ready").into_response(),
+        Err(lacking) => (StatusCode::SERVICE_UNAVAILABLE, lacking).into_response(),
     }
 }
 

@@ -28,17 +28,45 @@ const NO_METHOD: Refusal = Refusal::new(
 pub struct Routes {
     attested: Router,
     plain: Router,
+    readiness: Readiness,
+}
+
+/// What a role says of its own readiness: nothing, or the code of what is not there yet.
+#[derive(Clone)]
+struct Readiness(Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(|| Ok(())))
+    }
+}
+
+impl std::fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Readiness").field(&(self.0)()).finish()
+    }
 }
 
 impl Routes {
     /// Routes that are reached through the sealed and the direct door only.
     pub fn sealed(attested: Router) -> Self {
-        Self { attested, plain: Router::new() }
+        Self { attested, ..Self::default() }
     }
 
     /// Public routes, whose answers carry their own proof (tokens, manifests, keys).
     pub fn plain(plain: Router) -> Self {
-        Self { attested: Router::new(), plain }
+        Self { plain, ..Self::default() }
+    }
+
+    /// Readiness is more than that the role was built: the role is asked each time, and says
+    /// the code of what is not there yet.
+    #[must_use]
+    pub fn ready_when(
+        mut self,
+        look: impl Fn() -> Result<(), &'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.readiness = Readiness(Arc::new(look));
+        self
     }
 
     /// Adds public routes.
@@ -64,6 +92,7 @@ struct Finished {
     attested: Router,
     plain: Router,
     direct: Router,
+    readiness: Readiness,
 }
 
 impl RoleRoutes {
@@ -75,11 +104,14 @@ impl RoleRoutes {
         };
         let direct = finish(routes.attested.clone().merge(routes.plain.clone()));
         let (attested, plain) = (finish(routes.attested), finish(routes.plain));
-        let _already_open = self.0.set(Finished { attested, plain, direct });
+        let readiness = routes.readiness;
+        let _already_open = self.0.set(Finished { attested, plain, direct, readiness });
     }
 
-    pub(crate) fn are_open(&self) -> bool {
-        self.0.get().is_some()
+    /// Whether the role was built and has all that it needs; else the code of what lacks.
+    pub(crate) fn ready(&self) -> Result<(), &'static str> {
+        let finished = self.0.get().ok_or("cell.not_ready")?;
+        (finished.readiness.0)()
     }
 
     /// Hands a request that came through the sealed door to its handler.
