@@ -1,16 +1,25 @@
 //! How many bodies are in memory at one time. The clinic's. A few large images cannot
 //! crowd out the many small ones, and nothing waits for a place while it holds a better one.
 
+use std::time::Duration;
+
 use autoclave_cell::Refusal;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// A body up to this size needs no large place: most slices and pictures.
 pub(crate) const SMALL_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bodies at one time; small ones take three times their size while they are sealed and
-/// stored: 1.5 GB at the very worst.
+/// Bodies at one time: half a gigabyte at the very worst.
 const SMALL_PLACES: usize = 32;
-/// Large bodies at one time: three times 200 MB each.
+/// Large bodies at one time, of 200 MB each: they are stored and read in parts.
 const LARGE_PLACES: usize = 2;
+/// Longest wait for a large place. Whoever waits longer is told so, before those at the other
+/// end of the line give up without a word.
+const LARGE_WAIT: Duration = Duration::from_mins(3);
+const BUSY: Refusal = Refusal::unavailable(
+    "intake.busy",
+    "The clinic is busy with other large images; try again in a while.",
+);
 
 /// The places. Every body takes a small one first; one that grows takes a large one too.
 pub(crate) struct Places {
@@ -36,7 +45,7 @@ impl Places {
 
     /// A further place, for a body that is not small.
     pub(crate) async fn large(&self) -> Result<Place<'_>, Refusal> {
-        place(&self.large).await
+        timeout(LARGE_WAIT, place(&self.large)).await.map_err(|_| BUSY)?
     }
 }
 

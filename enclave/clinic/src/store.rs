@@ -4,6 +4,7 @@
 
 mod admissions;
 mod diagnoses;
+mod images;
 mod migrate;
 mod open;
 mod records;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) use admissions::{Admitted, IntakeKey, NewAdmission};
 pub(crate) use diagnoses::{FiledDiagnosis, NewDiagnosis};
+pub(crate) use images::ImageHead;
 pub use open::Presence;
 pub(crate) use sessions::SessionRow;
 pub(crate) use staff::{NewStaff, StaffRow};

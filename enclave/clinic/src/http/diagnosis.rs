@@ -98,8 +98,8 @@ async fn compute(
 ) -> Result<FiledDiagnosis, NoDiagnosis> {
     let _until_done = clinic.places.small().await?;
     let study = of.imaging_study;
-    let size = clinic.with_store(move |store| store.image_bytes(study)).await?;
-    let _if_large = match size {
+    let head = clinic.with_store(move |store| store.image_head(study)).await?;
+    let _if_large = match head.map_or(0, |head| head.bytes) {
         size if size > SMALL_BYTES_MAX => Some(clinic.places.large().await?),
         _ => None,
     };
@@ -117,14 +117,14 @@ async fn request(
     of: AdmissionIds,
 ) -> Result<(Request<Vec<u8>>, Digest), Refusal> {
     let work = move |store: &crate::Store| {
-        let image = store.image(of.patient, of.imaging_study)?.ok_or(StoreError::Malformed)?;
-        let digest = Digest::of(image.bytes.expose());
-        Ok((image.content_type, digest, image.bytes))
+        let image = store.image(of.patient, of.imaging_study)?;
+        let (head, image) = image.ok_or(StoreError::Malformed)?;
+        Ok((head.content_type, Digest::of(&image), image))
     };
     let (content_type, digest, image) = clinic.with_store(work).await?;
     let request = Request::post(format!("/diagnose/{}", clinic.model))
         .header(header::CONTENT_TYPE, content_type.name())
-        .body(image.into_inner());
+        .body(image);
     let request = request.map_err(|_| Refusal::internal("diagnosis.request"))?;
     Ok((request, digest))
 }

@@ -1,6 +1,7 @@
 //! Reading: one resource, the image, the mask, the work list. The clinic's. Whether a
 //! record exists is told only to whom the rules let read, after its ledger line.
 
+use std::io;
 use std::sync::Arc;
 
 use autoclave_base::ids::ImagingStudyId;
@@ -9,8 +10,10 @@ use autoclave_cell::Refusal;
 use autoclave_record::build::AdmissionIds;
 use autoclave_record::{Resource, ResourceKind};
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use futures::{StreamExt as _, stream};
 use http::header;
 use serde_json::{Value, json};
 
@@ -19,6 +22,7 @@ use super::intake;
 use crate::Clinic;
 use crate::diagnosis::Answer;
 use crate::permit::Action;
+use crate::store::ImageHead;
 
 /// Most lines of the work list: a clerk's week.
 const WORK_LIST_MAX: u32 = 200;
@@ -68,10 +72,32 @@ pub(super) async fn image(
     let found = admission(&clinic, &study).await?;
     let permit = clinic.permit(allowed, "ImagingStudy", subject(found)).await?;
     let (ids, patient) = found.zip(permit.subject).ok_or(NOT_FOUND)?;
-    let image = clinic.with_store(move |store| store.image(patient, ids.imaging_study)).await?;
-    let image = image.ok_or(NOT_FOUND)?;
-    let media_type = [(header::CONTENT_TYPE, image.content_type.name())];
-    Ok((media_type, image.bytes.into_inner()).into_response())
+    let study = ids.imaging_study;
+    let head = clinic.with_store(move |store| store.image_head(study)).await?.ok_or(NOT_FOUND)?;
+    let first = clinic.with_store(move |store| store.image_part(patient, study, 1)).await?;
+    let first = first.ok_or(NOT_FOUND)?;
+    let media_type = [(header::CONTENT_TYPE, head.content_type.name())];
+    let rest =
+        stream::try_unfold(2, move |part| further(clinic.clone(), head, (patient, study), part));
+    let body = stream::iter([Ok(Bytes::from(first))]).chain(rest);
+    Ok((media_type, Body::from_stream(body)).into_response())
+}
+
+/// A further part of an image, read when the one before has left. Where it cannot be read the
+/// answer breaks off, which its reader notices.
+async fn further(
+    clinic: Arc<Clinic>,
+    head: ImageHead,
+    (patient, study): (PatientId, ImagingStudyId),
+    part: u32,
+) -> Result<Option<(Bytes, u32)>, io::Error> {
+    if part > head.parts {
+        return Ok(None);
+    }
+    let broken = |_| io::Error::other("an image cannot be read");
+    let clear = clinic.with_store(move |store| store.image_part(patient, study, part)).await;
+    let clear = clear.map_err(broken)?.ok_or_else(|| io::Error::other("a part is missing"))?;
+    Ok(Some((Bytes::from(clear), part + 1)))
 }
 
 /// `GET /imaging-studies/{id}/mask`

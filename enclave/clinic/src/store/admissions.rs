@@ -9,8 +9,7 @@ use autoclave_record::build::AdmissionIds;
 use autoclave_record::{Resource, ResourceKind};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{self, image_at};
-use super::{Store, StoreError, id, seconds, time};
+use super::{Store, StoreError, id, images, records, seconds, time};
 use crate::image::ImageType;
 use crate::keys::{Binding, PatientKey};
 
@@ -66,8 +65,6 @@ impl Store {
         let ids = admission.ids;
         let (patient_key, wrapped) = self.keys().new_patient(ids.patient, &mut Entropy);
         let study = ids.imaging_study.to_string();
-        // Sealed before the lock is taken: an image is large.
-        let image = patient_key.seal(image_at(&study), admission.image, &mut Entropy);
         self.change(|transaction| {
             if let Some(before) = used(transaction, key)? {
                 return Ok(before);
@@ -76,8 +73,8 @@ impl Store {
             for resource in admission.resources {
                 records::file(transaction, ids.patient, &patient_key, resource)?;
             }
-            let insert = "INSERT INTO image (study, content_type, body) VALUES (?1, ?2, ?3)";
-            transaction.execute(insert, params![study, admission.content_type.name(), image])?;
+            let (kind, image) = (admission.content_type, &admission.image);
+            images::file(transaction, &study, &patient_key, kind, image)?;
             insert_key(transaction, key, &study)?;
             Ok(Admitted::Same(ids))
         })

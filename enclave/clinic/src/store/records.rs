@@ -1,21 +1,14 @@
-//! Resources and images, sealed under their patient's key. The store's. A body that does
+//! Resources, sealed under their patient's key. The store's. A body that does
 //! not open in its own place is an error, never an empty answer.
 
-use autoclave_base::ids::{ImagingStudyId, PatientId};
+use autoclave_base::ids::PatientId;
 use autoclave_base::{Phi, Secret};
 use autoclave_cell::Entropy;
 use autoclave_record::{Resource, ResourceKind};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{Store, StoreError, id};
-use crate::image::ImageType;
 use crate::keys::{Binding, PatientKey};
-
-/// A stored image.
-pub(crate) struct StoredImage {
-    pub(crate) content_type: ImageType,
-    pub(crate) bytes: Phi<Vec<u8>>,
-}
 
 impl Store {
     /// Whose record it is, or `None` where there is no such resource.
@@ -46,35 +39,6 @@ impl Store {
         })
     }
 
-    /// The image of a study of that patient.
-    pub(crate) fn image(
-        &self,
-        patient: PatientId,
-        study: ImagingStudyId,
-    ) -> Result<Option<StoredImage>, StoreError> {
-        let row: Option<(String, Vec<u8>, PatientKey)> = self.read(|connection| {
-            let Some(key) = self.patient_key(connection, patient)? else { return Ok(None) };
-            let image = "SELECT content_type, body FROM image WHERE study = ?1";
-            let row = connection
-                .query_row(image, [study.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            Ok(row.map(|(content_type, body)| (content_type, body, key)))
-        })?;
-        let Some((content_type, body, key)) = row else { return Ok(None) };
-        let content_type = ImageType::parse(&content_type).ok_or(StoreError::Malformed)?;
-        let bytes = Phi::new(key.open(image_at(&study.to_string()), body)?);
-        Ok(Some(StoredImage { content_type, bytes }))
-    }
-
-    /// How many bytes a study's image has, sealed.
-    pub(crate) fn image_bytes(&self, study: ImagingStudyId) -> Result<usize, StoreError> {
-        self.read(|connection| {
-            let size = "SELECT length(body) FROM image WHERE study = ?1";
-            let size: i64 = connection.query_row(size, [study.to_string()], |row| row.get(0))?;
-            usize::try_from(size).map_err(|_| StoreError::Malformed)
-        })
-    }
-
     /// Unwraps a patient's key; `None` where the patient is unknown or was erased.
     pub(super) fn patient_key(
         &self,
@@ -88,11 +52,6 @@ impl Store {
         let key = wrapped.map(|wrapped| self.keys().patient(patient, wrapped.expose().clone()));
         Ok(key.transpose()?)
     }
-}
-
-/// Where an image's body belongs.
-pub(super) const fn image_at(study: &str) -> Binding<'_> {
-    Binding { kind: "image", id: study, version: 1 }
 }
 
 pub(super) fn newest(

@@ -89,8 +89,32 @@ fn records_survive_a_restart() {
     let patient = store.resource(ids.patient, ResourceKind::Patient, &of).unwrap().unwrap();
     assert_eq!(patient.expose()["name"][0]["family"], "Okafor");
     let image = store.image(ids.patient, ids.imaging_study).unwrap().unwrap();
-    assert_eq!(image.bytes.expose(), &png());
+    assert_eq!(image.1, png());
     assert_eq!(store.work_list(9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_large_image_is_stored_in_parts_that_cannot_be_exchanged() {
+    let store = Disk::new().open(7, Presence::Unknown).unwrap();
+    let image: Vec<u8> = (0_u8..251).cycle().take(2 * images::PART_BYTES + 7).collect();
+    let (ids, clerk) = (new_ids(), StaffId::random(&mut Entropy));
+    let new = NewAdmission {
+        ids,
+        resources: &[],
+        content_type: ImageType::Tiff,
+        image: image.clone(),
+        now: NOW,
+    };
+    store.admit(&IntakeKey { clerk, ..key(1) }, new).unwrap();
+    let (head, read) = store.image(ids.patient, ids.imaging_study).unwrap().unwrap();
+    assert_eq!((head.parts, read == image), (3, true));
+    let exchange = [(1, 9), (3, 1), (9, 3)]
+        .map(|(from, to)| format!("UPDATE image_part SET part = {to} WHERE part = {from};"));
+    run(&store, &exchange.concat());
+    let exchanged = store.image(ids.patient, ids.imaging_study).err().unwrap();
+    assert_eq!(exchanged.code(), "store.sealed");
+    run(&store, "DELETE FROM image_part WHERE part = 3");
+    assert!(store.image_part(ids.patient, ids.imaging_study, 3).unwrap().is_none());
 }
 
 #[test]
