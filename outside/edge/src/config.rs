@@ -21,6 +21,9 @@ const REQUESTS_PER_SECOND: u32 = 50;
 const BURST_REQUESTS: u32 = 200;
 /// Open connections over all addresses; each holds two small buffers.
 const CONNECTIONS_MAX: usize = 1024;
+/// Open connections of one address (IPv6: one /64): a ward behind one router, and too few to
+/// keep others out.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// Longest silence within a request's head or body, or of a reader who stopped reading.
 const STALL_MS: u64 = 20_000;
 /// Longest wait for a party's answer to begin; inference on a large volume takes a while.
@@ -54,6 +57,8 @@ pub struct Limits {
     pub burst_requests: u32,
     /// Open connections in total.
     pub connections_max: usize,
+    /// Open connections of one address (IPv6: one /64).
+    pub connections_per_address_max: usize,
     /// Longest silence in a request or of a reader, in milliseconds.
     pub stall_ms: u64,
     /// Longest wait for a party's answer, in milliseconds.
@@ -68,6 +73,7 @@ impl Default for Limits {
             requests_per_second: REQUESTS_PER_SECOND,
             burst_requests: BURST_REQUESTS,
             connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
             stall_ms: STALL_MS,
             answer_ms: ANSWER_MS,
             drain_ms: DRAIN_MS,
@@ -132,6 +138,7 @@ impl Limits {
             ("requests_per_second", u64::from(self.requests_per_second)),
             ("burst_requests", u64::from(self.burst_requests)),
             ("connections_max", self.connections_max as u64),
+            ("connections_per_address_max", self.connections_per_address_max as u64),
             ("stall_ms", self.stall_ms),
             ("answer_ms", self.answer_ms),
         ];

@@ -5,6 +5,7 @@
 
 mod body;
 mod config;
+mod crowd;
 mod front;
 mod io;
 mod log;

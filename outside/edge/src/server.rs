@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::crowd::{Crowd, Member};
 use crate::front::{Front, SharedFront};
 use crate::io::Impatient;
 use crate::page::{Page, PageError};
@@ -78,6 +79,7 @@ impl Edge {
         let limits = self.config.limits;
         let (drain, draining) = watch::channel(false);
         let places = Arc::new(Semaphore::new(limits.connections_max));
+        let crowd = Crowd::new(limits.connections_per_address_max);
         let front = Arc::new(Front::new(self.config, self.page));
         let mut open = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
@@ -93,7 +95,10 @@ impl Edge {
             };
             match accepted {
                 Ok((stream, from)) => {
-                    let connection = Connection { stream, from, place, stall: limits.stall() };
+                    // One address too many: closed at once.
+                    let Some(member) = crowd.join(from.ip()) else { continue };
+                    let places = (place, member);
+                    let connection = Connection { stream, from, places, stall: limits.stall() };
                     open.spawn(connection.serve(Arc::clone(&front), draining.clone()));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await,
@@ -116,13 +121,13 @@ async fn finish(mut open: JoinSet<()>, deadline: Duration) {
 struct Connection {
     stream: TcpStream,
     from: SocketAddr,
-    place: OwnedSemaphorePermit,
+    places: (OwnedSemaphorePermit, Member),
     stall: Duration,
 }
 
 impl Connection {
     async fn serve(self, front: SharedFront, mut draining: watch::Receiver<bool>) {
-        let _place = self.place;
+        let _places = self.places;
         let _ = self.stream.set_nodelay(true);
         let from = self.from.ip();
         let service = service_fn(move |request| {
