@@ -57,6 +57,12 @@ pub(crate) const SUITES: &[Suite] = &[
         run: broken::storm,
     },
     Suite {
+        name: "faults",
+        what: "full disks, slow lines, a man in the middle, large uploads",
+        run: broken::faults,
+    },
+    Suite { name: "canary", what: "planted markers are nowhere to be found", run: broken::canary },
+    Suite {
         name: "interop",
         what: "a client and a verifier in Python that share no code",
         run: interop,

@@ -22,10 +22,31 @@ pub(super) fn storm() -> Result<Ran, String> {
     program("storm", &STORM)
 }
 
+/// Markers are planted and looked for.
+pub(super) fn canary() -> Result<Ran, String> {
+    if !has("tcpdump", "--version") && !debian("tcpdump") {
+        return skipped("tcpdump is not installed and could not be (apt-get install tcpdump)");
+    }
+    if !reads_memory() {
+        return skipped("the wire and other processes' memory are for root only");
+    }
+    program("canary", &[])
+}
+
+/// Faults of the world around a deployment, one after the other.
+pub(super) fn faults() -> Result<Ran, String> {
+    program("faults", &[])
+}
+
 /// `cargo xtask storm [--seconds N] [--seed N]`: one round, or rounds until the time is over.
 pub(crate) fn longer(arguments: &[String]) -> Outcome {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     program("storm", &[&STORM_ROUND, arguments.as_slice()].concat()).map(drop)
+}
+
+/// Whether this process may look into others, as root may.
+fn reads_memory() -> bool {
+    std::fs::File::open("/proc/1/mem").is_ok()
 }
 
 /// Builds everything in the one way that unit tests do, and runs an example over an empty

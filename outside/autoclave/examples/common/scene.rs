@@ -13,7 +13,7 @@ use autoclave::deploy::ports::Ports;
 use autoclave::deploy::{Deployment, Options, accounts, configs, seed};
 use autoclave_base::ids::WorkloadName;
 use autoclave_client::{
-    Client, Credentials, Image, Options as ClientOptions, Session, clock, trust,
+    Client, Credentials, Image, Options as ClientOptions, Patient, Session, clock, trust,
 };
 
 use super::parties::Parties;
@@ -61,6 +61,11 @@ pub(crate) fn picture() -> Any<Vec<u8>> {
 /// The picture as the client takes it.
 pub(crate) fn image(bytes: Vec<u8>) -> Any<Image> {
     Ok(Image::of(bytes).ok_or("not an image")?)
+}
+
+/// A patient of that name.
+pub(crate) fn patient(family: &str) -> Patient {
+    Patient { family: family.to_owned(), given: Vec::new(), birth_date: None }
 }
 
 /// A party as a workload.
