@@ -19,7 +19,7 @@ pub(super) fn pages() -> Result<Ran, String> {
     run("node", &["outside/portals/node_modules/typescript/bin/tsc", "--project", HOME])?;
     let built = emptied("target/page-dist")?;
     let vite = "outside/portals/node_modules/vite/bin/vite.js";
-    run("node", &[vite, "build", HOME, "--outDir", &built, "--logLevel", "warn"])?;
+    run("node", &[vite, "build", HOME, "--outDir", &built, "--emptyOutDir", "--logLevel", "warn"])?;
     portals::same(&root().join(HOME).join("dist"), built.as_ref())?;
     Ok(Ran::Passed)
 }
