@@ -95,7 +95,9 @@ fn state_option(folder: &Path) -> String {
 /// that of a TPM over this very folder.
 fn end_left_over(folder: &Path) -> Outcome {
     let Ok(text) = std::fs::read_to_string(pid_file(folder)) else { return Ok(()) };
-    let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else { return Ok(()) };
+    // A negative number, which would mean a group, is none.
+    let number = text.trim().parse::<i32>().ok().filter(|number| *number > 0);
+    let Some(pid) = number.and_then(Pid::from_raw) else { return Ok(()) };
     let begun = Instant::now();
     while is_ours(pid, folder) {
         let _gone_meanwhile = kill_process(pid, Signal::KILL);
