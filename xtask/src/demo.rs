@@ -8,6 +8,7 @@ use crate::shell::{self, Outcome, cargo, command, root};
 const PARTIES: [&str; 7] = [
     "autoclave-attestor",
     "autoclave-broker",
+    "autoclave-cache",
     "autoclave-diagnosis",
     "autoclave-clinic",
     "autoclave-edge",

@@ -2,6 +2,7 @@
 //! needs and how it is skipped where that cannot be had.
 
 mod broken;
+mod cached;
 mod pages;
 mod portals;
 mod sealer;
@@ -62,6 +63,16 @@ pub(crate) const SUITES: &[Suite] = &[
         run: broken::faults,
     },
     Suite { name: "canary", what: "planted markers are nowhere to be found", run: broken::canary },
+    Suite {
+        name: "redis",
+        what: "the clinic's cache in a real Redis, killed and searched",
+        run: cached::redis,
+    },
+    Suite {
+        name: "cache",
+        what: "the clinic's cache in an enclave, in the chain, killed and searched",
+        run: cached::attested,
+    },
     Suite {
         name: "interop",
         what: "a client and a verifier in Python that share no code",
@@ -144,10 +155,10 @@ fn sealed_diagnosis() -> Result<Ran, String> {
 }
 
 /// Runs an example program; it is built as the unit tests are, which built it already.
-fn example(name: &str, argument: &str) -> Result<Ran, String> {
+fn example(name: &str, arguments: &[&str]) -> Result<Ran, String> {
     run(cargo(), &["build", "--locked", "--workspace", "--examples"])?;
     let program = root().join("target/debug/examples").join(name);
-    passed(run(&program.to_string_lossy(), &[argument]))
+    passed(run(&program.to_string_lossy(), arguments))
 }
 
 /// Installs a Debian package, where that is possible.
@@ -202,14 +213,14 @@ fn model() -> Result<Ran, String> {
     if !data.join("slices.csv").exists() {
         return skipped("the validation images are not here (../shared/mri)");
     }
-    example("measure_model", &data.to_string_lossy())
+    example("measure_model", &[&data.to_string_lossy()])
 }
 
 fn engines() -> Result<Ran, String> {
     let Some(library) = onnxruntime() else {
         return skipped("ONNX Runtime could not be fetched from PyPI");
     };
-    example("compare_engines", &library)
+    example("compare_engines", &[&library])
 }
 
 /// The native library out of its Python wheel, under `target/`.

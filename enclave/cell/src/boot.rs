@@ -200,7 +200,7 @@ async fn make_cell(
         data_dir: common.cell.data_dir,
         ledger,
         refusals,
-        metrics: Metrics::default(),
+        metrics: Arc::new(Metrics::default()),
         carrier,
         relying,
         passport: Arc::new(Passport::new()),

@@ -54,7 +54,7 @@ pub struct Cell {
     pub(crate) data_dir: PathBuf,
     pub(crate) ledger: Ledger,
     pub(crate) refusals: Arc<RefusalLines>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) carrier: Carrier,
     /// Absent in the attestor, as is its passport.
     pub(crate) relying: Option<Relying>,
@@ -131,8 +131,13 @@ impl Cell {
     }
 
     /// Counters.
-    pub const fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The same, for what counts beyond a request.
+    pub(crate) fn shared_metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
     }
 
     /// The enclave's own living token; waits a little for one.

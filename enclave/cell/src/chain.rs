@@ -4,13 +4,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use autoclave_attest::chain::{self, ChainRefusal, Facts, VerifiedChain};
+use autoclave_attest::chain::{self, ChainRefusal, Facts, Signer, VerifiedChain};
 use autoclave_attest::handshake::VerifiedAttestor;
+use autoclave_attest::jwk::Thumbprint;
 use autoclave_attest::token::{PASSPORT_AUDIENCE, TokenBook, TokenRefusal};
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
+use axum::body::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::{Cell, Refusal, limits};
 
@@ -23,28 +25,69 @@ impl Cell {
         body: Digest,
         accepted: &[Vec<WorkloadName>],
     ) -> Result<VerifiedChain, Refusal> {
+        let header = the_header(&request.headers, chain::HEADER).map_err(refusal)?;
+        let target = request.uri.path_and_query().map_or("", |target| target.as_str());
+        let facts = Facts { method: request.method.as_str(), target, body };
+        self.chain_about(header, facts, accepted).await.map_err(Unverified::into_refusal)
+    }
+
+    /// The header with this enclave's link for an answer with the body `answer`, for a
+    /// caller who will pass it on: `recipient` is the caller's key.
+    pub async fn answer_link(
+        &self,
+        request: &Parts,
+        recipient: Thumbprint,
+        answer: &[u8],
+    ) -> Result<HeaderValue, Refusal> {
+        let token = self.token().await?;
+        let signer = Signer { token: &token, key: self.signing_key() };
+        let method = chain::answer_method(request.method.as_str());
+        let target = request.uri.path_and_query().map_or("", |target| target.as_str());
+        let facts = Facts { method: &method, target, body: Digest::of(answer) };
+        let links = chain::extend(&[], signer, recipient, facts, &mut self.rng(), self.now());
+        let header = HeaderValue::try_from(chain::encode(&links));
+        header.map_err(|_| Refusal::internal("chain.malformed"))
+    }
+
+    /// Verifies the link that came with an answer of `workload` to this enclave's request.
+    pub(crate) async fn answer_chain(
+        &self,
+        request: &Request<Bytes>,
+        answer: &Response<Bytes>,
+        workload: &WorkloadName,
+    ) -> Result<VerifiedChain, Unverified> {
+        let header = the_header(answer.headers(), chain::ANSWER_HEADER)?;
+        let method = chain::answer_method(request.method().as_str());
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let facts = Facts { method: &method, target, body: Digest::of(answer.body()) };
+        self.chain_about(header, facts, &[vec![workload.clone()]]).await
+    }
+
+    async fn chain_about(
+        &self,
+        header: Option<&str>,
+        facts: Facts<'_>,
+        accepted: &[Vec<WorkloadName>],
+    ) -> Result<VerifiedChain, Unverified> {
         let attestor = self.attestor().await?;
-        let verified = match self.verify_chain(&attestor, request, body, accepted) {
+        let verified = match self.verify_chain(&attestor, header, facts, accepted) {
             Err(ChainRefusal::Link(TokenRefusal::KeyUnknown | TokenRefusal::Policy)) => {
                 // The attestor may have rotated its keys or manifest since it was verified.
                 let attestor = self.attestor_of_age(limits::ATTESTOR_SECONDS_MIN).await?;
-                self.verify_chain(&attestor, request, body, accepted)
+                self.verify_chain(&attestor, header, facts, accepted)
             }
             outcome => outcome,
         };
-        verified.map_err(refusal)
+        Ok(verified?)
     }
 
     fn verify_chain(
         &self,
         attestor: &Arc<VerifiedAttestor>,
-        request: &Parts,
-        body: Digest,
+        header: Option<&str>,
+        facts: Facts<'_>,
         accepted: &[Vec<WorkloadName>],
     ) -> Result<VerifiedChain, ChainRefusal> {
-        let header = the_header(&request.headers)?;
-        let target = request.uri.path_and_query().map_or("", |target| target.as_str());
-        let facts = Facts { method: request.method.as_str(), target, body };
         let (own, now) = (self.thumbprint(), self.now());
         let book = self.callers.under(attestor);
         let checked = chain::check(header, facts, own, &book, accepted, now)?;
@@ -73,9 +116,44 @@ impl Callers {
     }
 }
 
+/// Why there is no chain: it does not hold, or the attestor cannot be asked.
+pub(crate) enum Unverified {
+    Chain(ChainRefusal),
+    Attestor(Refusal),
+}
+
+impl From<ChainRefusal> for Unverified {
+    fn from(refusal: ChainRefusal) -> Self {
+        Self::Chain(refusal)
+    }
+}
+
+impl From<Refusal> for Unverified {
+    fn from(refusal: Refusal) -> Self {
+        Self::Attestor(refusal)
+    }
+}
+
+impl Unverified {
+    fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Chain(chain) => refusal(chain),
+            Self::Attestor(refusal) => refusal,
+        }
+    }
+
+    /// The stable code, inside.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Chain(refusal) => refusal.code(),
+            Self::Attestor(_) => "cell.no_attestor",
+        }
+    }
+}
+
 /// The one header; two would let two readers see two chains.
-fn the_header(headers: &HeaderMap) -> Result<Option<&str>, ChainRefusal> {
-    let mut all = headers.get_all(chain::HEADER).iter();
+fn the_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ChainRefusal> {
+    let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),
         (Some(one), None) => one.to_str().map(Some).map_err(|_| ChainRefusal::Malformed),
@@ -110,11 +188,11 @@ mod tests {
     #[test]
     fn two_headers_are_no_chain() {
         let mut headers = HeaderMap::new();
-        assert_eq!(the_header(&headers), Ok(None));
+        assert_eq!(the_header(&headers, chain::HEADER), Ok(None));
         headers.append(chain::HEADER, "one".try_into().unwrap());
-        assert_eq!(the_header(&headers), Ok(Some("one")));
+        assert_eq!(the_header(&headers, chain::HEADER), Ok(Some("one")));
         headers.append(chain::HEADER, "two".try_into().unwrap());
-        assert_eq!(the_header(&headers), Err(ChainRefusal::Malformed));
+        assert_eq!(the_header(&headers, chain::HEADER), Err(ChainRefusal::Malformed));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum BootError {
     /// A URL of an attestor or peer is not `http://host:port`.
     #[error("`{0}` is not of the form http://host:port")]
     Url(String),
+    /// A URL of a cache is not `redis://host:port`.
+    #[error("`{0}` is not of the form redis://host:port")]
+    CacheUrl(String),
     /// The runtime or TLS could not be set up.
     #[error("{code}")]
     Setup {
@@ -90,7 +93,7 @@ impl BootError {
             Self::State(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Listen { .. } => "cell.listen",
-            Self::Url(_) => "config.url",
+            Self::Url(_) | Self::CacheUrl(_) => "config.url",
             Self::Setup { code, .. } | Self::Role { code, .. } => code,
             Self::Stopped => "cell.stopped",
         }

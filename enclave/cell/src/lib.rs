@@ -9,6 +9,7 @@
 
 pub mod attester;
 mod boot;
+pub mod cache;
 mod carrier;
 mod cell;
 mod chain;

@@ -42,6 +42,11 @@ impl Metrics {
         *sum = sum.saturating_add(1);
     }
 
+    /// How often `event` was counted under `label`.
+    pub(crate) fn counted(&self, event: &'static str, label: &'static str) -> u64 {
+        lock(&self.counts).get(&(event, label)).copied().unwrap_or_default()
+    }
+
     /// Counts a request that was answered. `route` is the template, not the path.
     pub(crate) fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         let route = route.to_owned();

@@ -64,6 +64,9 @@ pub enum PeerError {
     /// The answer does not open.
     #[error("the answer does not open: {0}")]
     Unopened(&'static str),
+    /// The answer comes without its link, or with one that does not hold.
+    #[error("the answer's link does not hold: {0}")]
+    Unlinked(&'static str),
 }
 
 impl PeerError {
@@ -73,7 +76,8 @@ impl PeerError {
             Self::Unreachable(code)
             | Self::NotBelieved(code)
             | Self::Unsealable(code)
-            | Self::Unopened(code) => code,
+            | Self::Unopened(code)
+            | Self::Unlinked(code) => code,
             Self::NoToken => "cell.no_token",
             Self::KeyUnknown => "seal.key_unknown",
             Self::Outside(_) => "peer.refused_outside",
@@ -127,27 +131,55 @@ impl Peer {
         request: Request<Bytes>,
         earlier: &[Link],
     ) -> Result<Response<Bytes>, PeerError> {
-        let answer = self.send_to_current_key(&request, earlier).await?;
-        if !refuses_link(&answer) || !self.cell.discard_token() {
-            return Ok(answer);
+        Ok(self.exchange(&request, earlier).await?.answer)
+    }
+
+    /// As [`Peer::send`], for an answer that goes on to another enclave: with the peer's
+    /// link for it, verified, to stand before this enclave's own. There is none where the
+    /// answer is not 200.
+    pub async fn fetch(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<(Response<Bytes>, Vec<Link>), PeerError> {
+        let Exchanged { peer, answer } = self.exchange(&request, &[]).await?;
+        if answer.status() != StatusCode::OK {
+            return Ok((answer, Vec::new()));
+        }
+        let chain = self.cell.answer_chain(&request, &answer, &self.workload).await;
+        let chain = chain.map_err(|refusal| PeerError::Unlinked(refusal.code()))?;
+        if chain.caller().thumbprint() != peer.thumbprint() {
+            return Err(PeerError::Unlinked("chain.order"));
+        }
+        Ok((answer, chain.links().to_vec()))
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request<Bytes>,
+        earlier: &[Link],
+    ) -> Result<Exchanged, PeerError> {
+        let done = self.send_to_current_key(request, earlier).await?;
+        if !refuses_link(&done.answer) || !self.cell.discard_token() {
+            return Ok(done);
         }
         event!(INFO, "peer.token_refused", workload = self.workload);
-        self.send_to_current_key(&request, earlier).await
+        self.send_to_current_key(request, earlier).await
     }
 
     async fn send_to_current_key(
         &self,
         request: &Request<Bytes>,
         earlier: &[Link],
-    ) -> Result<Response<Bytes>, PeerError> {
+    ) -> Result<Exchanged, PeerError> {
         let peer = self.verified(None).await?;
         match self.send_once(&peer, request, earlier).await {
             Err(PeerError::KeyUnknown) => {
                 event!(INFO, "peer.key_changed", workload = self.workload);
                 let peer = self.verified(Some(&peer)).await?;
-                self.send_once(&peer, request, earlier).await
+                let answer = self.send_once(&peer, request, earlier).await?;
+                Ok(Exchanged { peer, answer })
             }
-            outcome => outcome,
+            outcome => Ok(Exchanged { answer: outcome?, peer }),
         }
     }
 
@@ -248,6 +280,12 @@ impl Peer {
         request.headers_mut().insert(chain::HEADER, header);
         Ok(request)
     }
+}
+
+/// An answer, and who gave it.
+struct Exchanged {
+    peer: Arc<VerifiedPeer>,
+    answer: Response<Bytes>,
 }
 
 /// Whether the peer opened the request and refused a token on its chain.

@@ -3,6 +3,7 @@
 //! same, take the same work, and leave nothing behind but a count.
 
 pub(crate) mod account;
+pub(crate) mod generations;
 pub(crate) mod guesses;
 pub(crate) mod onetime;
 pub(crate) mod password;

@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
-use autoclave_attest::token::{self, PASSPORT_AUDIENCE};
+use autoclave_attest::chain::Link;
+use autoclave_attest::token::{self, Expectation, KeySet, PASSPORT_AUDIENCE};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Secret, UnixTime};
+use autoclave_cell::cache::Cache;
 use autoclave_cell::{BootError, Cell, Machine, Peer, Refusal, release};
 use autoclave_ledger::{Event, Label};
 use axum::Router;
@@ -41,7 +43,8 @@ pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Router, BootEr
     let diagnosis = settings.diagnosis.workload.clone();
     let peer = cell.peer(diagnosis.clone(), &settings.diagnosis.url)?;
     let outside = Arc::new(Surroundings { cell: cell.clone(), peer, diagnosis });
-    let clinic = Clinic::new(&settings, store, outside)
+    let cache = Cache::open(&cell, &settings.cache)?;
+    let clinic = Clinic::new(&settings, store, outside, cache)
         .map_err(|error| BootError::role("policy.refused", error))?;
     rules_in_force(&cell, clinic.rules.digest()).await?;
     Ok(routes::routes(clinic))
@@ -96,24 +99,38 @@ impl Outside for Surroundings {
         .boxed()
     }
 
-    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
+    fn diagnose(
+        &self,
+        request: Request<Vec<u8>>,
+        earlier: Vec<Link>,
+    ) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
         async move {
-            let answer = self.peer.send(request.map(Into::into), &[]).await?;
+            let answer = self.peer.send(request.map(Into::into), &earlier).await?;
             let status = answer.status();
             Ok(PeerAnswer { status, body: answer.into_body().into() })
         }
         .boxed()
     }
 
-    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>> {
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+        chain: &'a [String],
+    ) -> BoxFuture<'a, Result<Vouched, Refusal>> {
         async move {
             let attestor = self.cell.attestor().await?;
+            let (expected, now) = (attestor.expectation(PASSPORT_AUDIENCE), self.cell.now());
+            let chain_holds = all_hold(chain, attestor.keys(), &expected, now);
             let expected = attestor.expectation_of(&self.diagnosis, PASSPORT_AUDIENCE);
-            let token = token::verify(token, attestor.keys(), &expected, self.cell.now())
+            let token = token::verify(token, attestor.keys(), &expected, now)
                 .map_err(|refusal| TOKEN_REFUSED.caused_by(refusal.code()))?;
             let (jwks, attestor) = (json!(attestor.keys()), json!(attestor.transcript()));
-            Ok(Vouched { token, jwks, attestor })
+            Ok(Vouched { token, jwks, attestor, chain_holds })
         }
         .boxed()
     }
+}
+
+fn all_hold(tokens: &[String], keys: &KeySet, expected: &Expectation, now: UnixTime) -> bool {
+    tokens.iter().all(|token| token::verify(token, keys, expected, now).is_ok())
 }

@@ -1,6 +1,6 @@
 //! The clinic as its handlers see it: store, rules, surroundings, and the bounds on work
-//! that is done at the same time. The platform vendor's. It holds no request and no
-//! session in memory.
+//! that is done at the same time. The platform vendor's. It holds no request in memory, and
+//! of sessions only what the cache keeps.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::ids::ModelName;
 use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::Refusal;
+use autoclave_cell::cache::Cache;
 use autoclave_cell::policy::{PolicyBook, PolicyError};
 use autoclave_ledger::Event;
 use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore};
@@ -35,6 +36,7 @@ pub struct Clinic {
     pub(crate) places: Places,
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) sign_ins: Semaphore,
+    pub(crate) cache: Cache,
     outside: Arc<dyn Outside>,
     administrators: Vec<Thumbprint>,
     proofs: Mutex<ProofBook>,
@@ -47,6 +49,7 @@ impl Clinic {
         settings: &Settings,
         store: Store,
         outside: Arc<dyn Outside>,
+        cache: Cache,
     ) -> Result<Arc<Self>, PolicyError> {
         Ok(Arc::new(Self {
             store,
@@ -55,6 +58,7 @@ impl Clinic {
             places: Places::new(),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
             sign_ins: Semaphore::new(SIGN_INS_MAX),
+            cache,
             outside,
             administrators: settings.staff.administrators.clone(),
             proofs: Mutex::new(ProofBook::default()),

@@ -3,6 +3,7 @@
 
 use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::ids::{KeyName, ModelName, WorkloadName};
+use autoclave_cell::cache::CacheConfig;
 use serde::Deserialize;
 
 /// `[broker]`, `[diagnosis]` and the rest of the role's file.
@@ -18,6 +19,9 @@ pub struct Settings {
     /// `[policy]`; the built-in rules where it is left out.
     #[serde(default)]
     pub policy: PolicySettings,
+    /// `[cache]`; in process where it is left out.
+    #[serde(default)]
+    pub cache: CacheConfig,
 }
 
 /// `[broker]`
@@ -115,6 +119,7 @@ mod tests {
         assert_eq!(settings.diagnosis.workload.as_str(), "diagnosis");
         assert_eq!(settings.diagnosis.model.as_str(), "brain-mri");
         assert_eq!(settings.policy.rules, crate::permit::DEFAULT_RULES);
+        assert_eq!(settings.cache, CacheConfig::InProcess);
     }
 
     #[test]

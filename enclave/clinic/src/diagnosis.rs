@@ -32,6 +32,9 @@ pub enum AnswerRefusal {
     /// The receipt is for another model.
     #[error("the receipt is for another model")]
     Model,
+    /// The tokens beside the receipt are not those of its chain.
+    #[error("the chain's tokens are not those that the receipt names")]
+    Chain,
     /// The ledger's proof does not show the receipt's line.
     #[error("the ledger proof does not show the receipt's line")]
     Ledger,
@@ -46,6 +49,7 @@ impl AnswerRefusal {
             Self::Request => "answer.request",
             Self::Response => "answer.response",
             Self::Model => "answer.model",
+            Self::Chain => "answer.chain",
             Self::Ledger => "answer.ledger",
         }
     }
@@ -61,6 +65,10 @@ pub(crate) struct Answer {
     pub(crate) ledger: LedgerProof,
     /// The token that the receipt names: the diagnosis enclave's own.
     pub(crate) token: String,
+    /// The tokens of the chain, as the receipt names them by digest; none where they could
+    /// not be verified together with the rest.
+    #[serde(default)]
+    pub(crate) chain: Vec<String>,
     /// Set here, when the answer is believed: see [`Vouched`].
     #[serde(default)]
     pub(crate) jwks: Value,
@@ -108,6 +116,12 @@ pub(crate) fn verify(
     let receipt = verified.receipt().clone();
     about(&receipt, &answer.result, image, model)?;
     line(&receipt, &answer.ledger, token)?;
+    if answer.chain.iter().map(Digest::of).ne(receipt.chain.iter().copied()) {
+        return Err(AnswerRefusal::Chain);
+    }
+    if !vouched.chain_holds {
+        answer.chain.clear();
+    }
     let (finding, mask) = parts(&answer.result)?;
     (answer.jwks, answer.attestor) = (vouched.jwks, vouched.attestor);
     Ok(VerifiedAnswer { finding, mask_bytes: mask.expose().len(), receipt, answer })

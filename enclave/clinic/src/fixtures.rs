@@ -7,14 +7,16 @@ mod provider;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use autoclave_attest::chain::Link;
 use autoclave_attest::jwk::Jwk;
-use autoclave_base::{Secret, UnixTime};
+use autoclave_base::{Problem, Secret, UnixTime};
+use autoclave_cell::cache::Cache;
 use autoclave_cell::{Clock, Entropy, Machine, Refusal};
 use autoclave_ledger::Event;
 use axum::Router;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http::Request;
+use http::{Request, StatusCode};
 use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::Generate as _;
 use tempfile::TempDir;
@@ -57,30 +59,52 @@ impl Outside for Surroundings {
         .boxed()
     }
 
-    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
+    fn diagnose(
+        &self,
+        request: Request<Vec<u8>>,
+        earlier: Vec<Link>,
+    ) -> BoxFuture<'_, Result<PeerAnswer, Refusal>> {
         async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
+            if !earlier.is_empty() {
+                // This diagnosis enclave accepts the clinic alone.
+                let body = Problem::new(403, "chain.not_accepted", "Not accepted.").to_json();
+                return Ok(PeerAnswer { status: StatusCode::FORBIDDEN, body });
+            }
             let tamper = *self.tamper.lock().unwrap();
             Ok(self.provider.answer(&request, tamper))
         }
         .boxed()
     }
 
-    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>> {
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+        _chain: &'a [String],
+    ) -> BoxFuture<'a, Result<Vouched, Refusal>> {
         let vouched = self.provider.vouched(token);
         async move { vouched.ok_or(Refusal::internal("token.signature")) }.boxed()
     }
 }
 
+type MakeCache = dyn Fn(Clock) -> Cache + Send + Sync;
+
 pub(crate) struct Hospital {
     pub(crate) outside: Arc<Surroundings>,
     pub(crate) administrator: SigningKey,
     pub(crate) router: Router,
+    pub(crate) clinic: Arc<Clinic>,
+    cache: Box<MakeCache>,
     folder: TempDir,
 }
 
 impl Hospital {
     pub(crate) fn new() -> Self {
+        Self::with(|clock| Cache::in_process(&Secret::new([9; 32]), clock))
+    }
+
+    /// One whose clinic keeps its copies in this cache.
+    pub(crate) fn with(cache: impl Fn(Clock) -> Cache + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let administrator = SigningKey::generate_from_rng(&mut Entropy);
         let outside = Arc::new(Surroundings {
@@ -92,16 +116,19 @@ impl Hospital {
             machine: Machine::system(),
             provider: Provider::new(),
         });
-        let router = open(&folder, &administrator, outside.clone(), Presence::Unknown);
-        Self { outside, administrator, router, folder }
+        let cache = Box::new(cache);
+        let clinic = open(&folder, &administrator, &outside, &*cache, Presence::Unknown);
+        let router = crate::http::routes(clinic.clone());
+        Self { outside, administrator, router, clinic, cache, folder }
     }
 
     /// The same hospital after the process was killed and started again.
     pub(crate) fn restarted(self) -> Self {
-        let Self { outside, administrator, router, folder } = self;
-        drop(router);
-        let router = open(&folder, &administrator, outside.clone(), Presence::Expected);
-        Self { outside, administrator, router, folder }
+        let Self { outside, administrator, router, clinic, cache, folder } = self;
+        drop((router, clinic));
+        let clinic = open(&folder, &administrator, &outside, &*cache, Presence::Expected);
+        let router = crate::http::routes(clinic.clone());
+        Self { outside, administrator, router, clinic, cache, folder }
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
@@ -126,9 +153,10 @@ impl Hospital {
 fn open(
     folder: &TempDir,
     administrator: &SigningKey,
-    outside: Arc<Surroundings>,
+    outside: &Arc<Surroundings>,
+    cache: &MakeCache,
     presence: Presence,
-) -> Router {
+) -> Arc<Clinic> {
     let keys = RecordsKeys::derive(&Secret::new([7; 32]));
     let store = Store::open(&folder.path().join("records.db"), keys, presence).unwrap();
     let administrator = Jwk::signing(administrator.verifying_key()).thumbprint();
@@ -137,5 +165,6 @@ fn open(
          [staff]\nadministrators = ['{administrator}']"
     );
     let settings: Settings = toml::from_str(&settings).unwrap();
-    crate::http::routes(Clinic::new(&settings, store, outside).unwrap())
+    let cache = cache(outside.clock.clone());
+    Clinic::new(&settings, store, outside.clone(), cache).unwrap()
 }

@@ -5,6 +5,7 @@
 
 mod auth;
 mod boot;
+mod cached;
 mod clinic;
 mod config;
 mod diagnosis;

@@ -1,6 +1,7 @@
 //! What the clinic needs from outside itself: the time, its ledger, and somebody who
 //! computes diagnoses. The cell fulfils it; tests do without one. No rule stands here.
 
+use autoclave_attest::chain::Link;
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::UnixTime;
 use autoclave_cell::{Machine, Refusal};
@@ -26,6 +27,8 @@ pub struct Vouched {
     pub jwks: Value,
     /// The attestor's evidence, as `ReceiptBundle` holds it.
     pub attestor: Value,
+    /// Whether the tokens of the chain verify as well, so that they can be kept beside.
+    pub chain_holds: bool,
 }
 
 /// The clinic's surroundings.
@@ -39,10 +42,19 @@ pub trait Outside: Send + Sync + 'static {
     /// Appends a line; when this returns, it is durable.
     fn append(&self, event: Event) -> BoxFuture<'_, Result<(), Refusal>>;
 
-    /// Sends a request, sealed, to the diagnosis enclave with the clinic's own chain.
-    /// Nothing is sent before that enclave was verified.
-    fn diagnose(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<PeerAnswer, Refusal>>;
+    /// Sends a request, sealed, to the diagnosis enclave with the clinic's own link behind the
+    /// `earlier` ones. Nothing is sent before that enclave was verified.
+    fn diagnose(
+        &self,
+        request: Request<Vec<u8>>,
+        earlier: Vec<Link>,
+    ) -> BoxFuture<'_, Result<PeerAnswer, Refusal>>;
 
-    /// Verifies a token that the diagnosis enclave showed as its own.
-    fn diagnosis_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Vouched, Refusal>>;
+    /// Verifies a token that the diagnosis enclave showed as its own, and looks at those that
+    /// it showed as the chain's.
+    fn diagnosis_token<'a>(
+        &'a self,
+        token: &'a str,
+        chain: &'a [String],
+    ) -> BoxFuture<'a, Result<Vouched, Refusal>>;
 }

@@ -25,6 +25,7 @@ pub use open::Presence;
 pub(crate) use sessions::SessionRow;
 pub(crate) use staff::{NewStaff, StaffRow};
 
+use crate::auth::generations::Generations;
 use crate::keys::{RecordsKeys, SealBroken};
 
 /// Why the store cannot be opened or used. Text of the engine stays inside: it may quote
@@ -98,12 +99,18 @@ impl From<SealBroken> for StoreError {
 pub struct Store {
     connection: Mutex<Connection>,
     keys: RecordsKeys,
+    generations: Generations,
 }
 
 impl Store {
     /// The keys that this store is sealed under.
     pub(crate) const fn keys(&self) -> &RecordsKeys {
         &self.keys
+    }
+
+    /// The generations of sessions: here, because every end of one goes through here.
+    pub(crate) const fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     /// Runs `work` in one transaction: all of it is on disk when this returns, or nothing.

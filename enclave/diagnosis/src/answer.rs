@@ -25,6 +25,7 @@ pub struct Recorded<T> {
     body: T,
     receipt: Receipt,
     token: Arc<VerifiedToken>,
+    chain: Vec<String>,
     line: Line,
 }
 
@@ -38,6 +39,8 @@ pub struct Signed<T> {
     pub ledger: LedgerProof,
     /// The token whose key signed the receipt.
     pub token: String,
+    /// The tokens of the chain that the receipt names.
+    pub chain: Vec<String>,
 }
 
 /// Under what a result was computed.
@@ -70,7 +73,8 @@ impl<T> Computed<T> {
         let event = self.event(under, token.digest());
         let line = cell.ledger().append(event).await?;
         let receipt = self.receipt(cell, under, &token, &line);
-        Ok(Recorded { body: self.body, receipt, token, line })
+        let chain = under.chain.tokens().iter().map(|token| token.raw().to_owned()).collect();
+        Ok(Recorded { body: self.body, receipt, token, chain, line })
     }
 
     fn event(&self, under: &Circumstances<'_>, token: Digest) -> Event {
@@ -122,6 +126,7 @@ impl<T> Recorded<T> {
             body: self.body,
             ledger: self.line.proof,
             token: self.token.raw().to_owned(),
+            chain: self.chain,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::deploy::party::CacheKind;
 use crate::deploy::tee::Tee;
 
 /// Sealed medical data, processed only by code that you have checked.
@@ -57,6 +58,9 @@ pub struct Demo {
     /// What stands in for the machines' TEE: a key, or a TPM in software for each party.
     #[arg(long, value_enum, default_value_t)]
     pub tee: Tee,
+    /// Where the clinic keeps its copies of sessions, results and images.
+    #[arg(long, value_enum, default_value_t)]
+    pub cache: CacheKind,
     /// The edge's port; the parties take those after it. With --check, any free ports.
     #[arg(long)]
     pub port_base: Option<u16>,
@@ -123,7 +127,7 @@ pub struct Code {
 pub enum Token {
     /// Verify a party with a fresh nonce and show its token's claims.
     Show {
-        /// The party: attestor, broker, diagnosis, clinic.
+        /// The party: attestor, broker, diagnosis, clinic; cache, where there is one.
         #[arg(default_value = "clinic")]
         workload: String,
         /// Print JSON.

@@ -142,10 +142,13 @@ async fn bundle(
         None => token_of(client, workload).await?,
     };
     let attestor = client.attestor().await;
+    let chain = answer["chain"].as_array().into_iter().flatten();
+    let chain = chain.filter_map(|token| token.as_str().map(str::to_owned)).collect();
     let response = jcs::digest(&answer["result"]).map_err(|_| malformed())?;
     Ok(ReceiptBundle {
         receipt,
         token,
+        chain,
         jwks: attestor.keys().clone(),
         attestor: Some(attestor.transcript().clone()),
         ledger: answer["ledger"].clone(),

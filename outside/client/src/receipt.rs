@@ -4,9 +4,10 @@
 
 use autoclave_attest::handshake::{HandshakeRefusal, Trust, VerifiedAttestor};
 use autoclave_attest::receipt::{
-    OfflineTrust, Receipt, ReceiptBundle, ReceiptRefusal, VerifiedReceipt, verify_offline,
+    OfflineTrust, Receipt, ReceiptBundle, ReceiptRefusal, VerifiedReceipt, verify_chain_offline,
+    verify_offline,
 };
-use autoclave_attest::token::PASSPORT_AUDIENCE;
+use autoclave_attest::token::{PASSPORT_AUDIENCE, VerifiedToken};
 use autoclave_base::ids::WorkloadName;
 use autoclave_ledger::{Entry, Event, KeyRefusal, LedgerProof, LogKey, ProofRefusal};
 
@@ -61,6 +62,7 @@ impl ReceiptError {
 pub struct CheckedReceipt {
     attestor: VerifiedAttestor,
     receipt: VerifiedReceipt,
+    chain: Option<Vec<VerifiedToken>>,
     proof: LedgerProof,
     entry: Entry,
 }
@@ -74,6 +76,12 @@ impl CheckedReceipt {
     /// The receipt and the token of the enclave that signed it.
     pub const fn receipt(&self) -> &VerifiedReceipt {
         &self.receipt
+    }
+
+    /// The tokens of the components that the request came through, first to last, each
+    /// verified; nothing where the file holds digests only.
+    pub fn chain(&self) -> Option<&[VerifiedToken]> {
+        self.chain.as_deref()
     }
 
     /// The proof of its ledger line.
@@ -96,12 +104,15 @@ pub fn verify(
     let transcript = bundle.attestor.clone().ok_or(ReceiptError::NoAttestor)?;
     let attestor = transcript.verify(trust).map_err(ReceiptError::Attestor)?;
     let expected = attestor.expectation_of(workload, PASSPORT_AUDIENCE);
-    let receipt = verify_offline(bundle, &OfflineTrust::Keys(attestor.keys()), &expected)?;
+    let keys = OfflineTrust::Keys(attestor.keys());
+    let receipt = verify_offline(bundle, &keys, &expected)?;
+    let any = attestor.expectation(PASSPORT_AUDIENCE);
+    let chain = verify_chain_offline(bundle, &receipt, &keys, &any)?;
     let malformed = |_| ReceiptError::ProofMalformed;
     let proof: LedgerProof = serde_json::from_value(bundle.ledger.clone()).map_err(malformed)?;
     let entry = proof.verify(&ledger_key(&receipt)?)?;
     about(receipt.receipt(), &proof, &entry)?;
-    Ok(CheckedReceipt { attestor, receipt, proof, entry })
+    Ok(CheckedReceipt { attestor, receipt, chain, proof, entry })
 }
 
 /// The key of the ledger that the receipt's enclave keeps, from its token.

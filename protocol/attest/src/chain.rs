@@ -21,6 +21,10 @@ pub use verify::{ChainPolicy, CheckedChain, VerifiedChain, check, verify};
 /// The header that carries a chain.
 pub const HEADER: &str = "autoclave-chain";
 
+/// The header that carries the link of an answer whose body goes on to another enclave: a
+/// chain of that one link, in the form of [`HEADER`].
+pub const ANSWER_HEADER: &str = "autoclave-link";
+
 /// `typ` of a link's proof.
 pub const PROOF_TYP: &str = "autoclave-proof+jwt";
 
@@ -74,6 +78,12 @@ pub struct Facts<'a> {
     pub target: &'a str,
     /// Digest of the whole body.
     pub body: Digest,
+}
+
+/// What the proof for an answer names in place of the method of the request that it answers.
+/// No method holds a space, so that neither proof passes for the other.
+pub fn answer_method(method: &str) -> String {
+    format!("{method} answered")
 }
 
 /// The digest that stands for some links: of the canonical JSON array of their tokens'

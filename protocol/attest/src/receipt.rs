@@ -18,7 +18,7 @@ use crate::jws::{self, Unverified};
 use crate::random_id;
 use crate::token::{TokenRefusal, VerifiedToken};
 
-pub use offline::{OfflineTrust, ReceiptBundle, verify_offline};
+pub use offline::{OfflineTrust, ReceiptBundle, verify_chain_offline, verify_offline};
 
 /// `typ` of a receipt.
 pub const TYP: &str = "autoclave-receipt+jwt";
@@ -96,6 +96,9 @@ pub enum ReceiptRefusal {
     /// It is for another answer.
     #[error("the receipt is for another answer")]
     Response,
+    /// The tokens beside it are not those of the chain that it names.
+    #[error("the tokens beside the receipt are not those of its chain")]
+    Chain,
     /// The attestor's keys beside it are not trusted.
     #[error("the attestor's keys beside the receipt are not trusted")]
     Keys,
@@ -110,6 +113,7 @@ impl ReceiptRefusal {
             Self::Signature => "receipt.signature",
             Self::Binding => "receipt.binding",
             Self::Response => "receipt.response",
+            Self::Chain => "receipt.chain",
             Self::Keys => "receipt.keys",
         }
     }

@@ -9,7 +9,7 @@ pub(crate) const SESSION_SECONDS: u64 = 8 * 3600;
 /// Longest pause in a session: an unattended screen in a busy corridor.
 pub(crate) const IDLE_SECONDS_MAX: u64 = 30 * 60;
 /// Use is noted at most this often: a write for each click would serve nobody.
-const TOUCH_SECONDS_MIN: u64 = 60;
+pub(crate) const TOUCH_SECONDS_MIN: u64 = 60;
 /// Bytes of a token.
 const TOKEN_BYTES: usize = 32;
 

@@ -17,6 +17,7 @@ fn an_honest_answer_is_believed() {
     let again = Answer::parse(stored.expose()).ok().unwrap();
     assert_eq!(again.mask().ok().unwrap().expose(), &png());
     assert_eq!(again.receipt, answer.answer.receipt);
+    assert_eq!(again.chain.len(), 1);
     assert_eq!(again.attestor, "evidence");
     assert_eq!(again.jwks["keys"].as_array().map(Vec::len), Some(1));
 }
@@ -31,11 +32,22 @@ fn every_lie_has_its_code() {
         (Tamper::OtherLine, "answer.ledger"),
         (Tamper::OtherEntry, "answer.ledger"),
         (Tamper::BrokenProof, "answer.ledger"),
+        (Tamper::OtherChain, "answer.chain"),
         (Tamper::MaskOfAnotherType, "answer.malformed"),
     ];
     for (tamper, code) in cases {
         assert_eq!(verified(tamper).err().map(|refusal| refusal.code()), Some(code), "{tamper:?}");
     }
+}
+
+#[test]
+fn tokens_of_the_chain_are_kept_only_where_they_hold() {
+    let provider = Provider::new();
+    let body = serde_json::to_vec(&provider.json(&png(), Tamper::Honest)).unwrap();
+    let model = ModelName::parse("brain-mri").unwrap();
+    let vouched = Vouched { chain_holds: false, ..provider.own() };
+    let answer = verify(Answer::parse(&body).unwrap(), Digest::of(png()), &model, vouched);
+    assert!(answer.ok().unwrap().answer.chain.is_empty());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use http::request::Parts;
 use crate::Clinic;
 use crate::auth::session::{Age, SessionToken, age};
 use crate::permit::Actor;
+use crate::store::SessionRow;
 
 const NO_SESSION: Refusal =
     Refusal::unauthenticated("session.missing", "Sign in first: the request has no session.");
@@ -66,21 +67,35 @@ impl FromRequestParts<Arc<Clinic>> for Caller {
         let token = SessionToken::from_header(header).ok_or(NO_SESSION)?;
         let key = prove(parts, clinic, Some(token.expose()))?;
         let session = token.digest();
-        let row = clinic.with_store(move |store| store.session(&session)).await?;
-        let row = row.ok_or(SESSION_REFUSED)?;
+        let row = look_up(clinic, session).await?.ok_or(SESSION_REFUSED)?;
         if row.jkt != key.jkt().to_string() {
             return Err(SESSION_REFUSED);
         }
-        let now = clinic.now();
-        match age(row.expires_at, row.used_at, now) {
-            Age::Over => return Err(SESSION_REFUSED),
-            Age::Touch => {
-                clinic.with_store(move |store| store.touch_session(&session, now)).await?;
-            }
-            Age::Fresh => {}
-        }
         Ok(Self { actor: Actor::Staff { id: row.staff, role: row.role }, session })
     }
+}
+
+/// The session, if it counts now. A copy is believed while it is fresh; whatever else is to
+/// be said of a session, its end and its use, the database says.
+async fn look_up(clinic: &Arc<Clinic>, session: Digest) -> Result<Option<SessionRow>, Refusal> {
+    let generation = clinic.store.generations().of(&session);
+    let (copy, now) = (clinic.cached_session(&generation).await, clinic.now());
+    let is_fresh = |row: &SessionRow| age(row.expires_at, row.used_at, now) == Age::Fresh;
+    if let Some(row) = copy.filter(is_fresh) {
+        return Ok(Some(row));
+    }
+    let row = clinic.with_store(move |store| store.session(&session)).await?;
+    let Some(mut row) = row else { return Ok(None) };
+    match age(row.expires_at, row.used_at, now) {
+        Age::Over => return Ok(None),
+        Age::Touch => {
+            clinic.with_store(move |store| store.touch_session(&session, now)).await?;
+            row.used_at = now;
+        }
+        Age::Fresh => {}
+    }
+    clinic.cache_session(&generation, &row).await;
+    Ok(Some(row))
 }
 
 /// Whoever may manage accounts: a configured key, or a site administrator's session.

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use autoclave_base::ids::{DiagnosticReportId, ImagingStudyId, ObservationId, ProvenanceId};
-use autoclave_base::{Digest, Problem};
-use autoclave_cell::{Entropy, Refusal};
+use autoclave_base::{Digest, Phi, Problem};
+use autoclave_cell::{Entropy, Refusal, event};
 use autoclave_record::Resource;
 use autoclave_record::build::{AdmissionIds, Diagnosis, Inference, ResultIds};
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{Request, StatusCode, header};
@@ -18,7 +17,9 @@ use serde_json::{Value, json};
 use super::caller::{Caller, Stated};
 use super::records::NOT_FOUND;
 use crate::Clinic;
+use crate::cached::CachedImage;
 use crate::diagnosis::{self, Answer, AnswerRefusal, VerifiedAnswer};
+use crate::image::ImageType;
 use crate::outside::PeerAnswer;
 use crate::permit::{Action, Permit};
 use crate::places::SMALL_BYTES_MAX;
@@ -73,7 +74,7 @@ pub(super) async fn diagnose(
     caller: Caller,
     Stated(purpose): Stated,
     Path(study): Path<String>,
-) -> Result<Json<Value>, NoDiagnosis> {
+) -> Result<Response, NoDiagnosis> {
     let allowed = clinic.allow(caller.actor, Action::Diagnose, purpose).await?;
     // Two clicks run the model once: the second finds the first's result.
     let _alone = clinic.lane(&Digest::of(&study)).await;
@@ -84,11 +85,26 @@ pub(super) async fn diagnose(
     let subject = ids.map(|ids| ids.patient);
     let permit = clinic.permit(allowed, "ImagingStudy", subject).await?;
     let ids = ids.ok_or(NOT_FOUND)?;
-    let filed = match clinic.with_store(move |store| store.diagnosis(&ids)).await? {
-        Some(filed) => filed,
-        None => compute(&clinic, &permit, ids).await?,
+    let study = ids.imaging_study;
+    let report = clinic.with_store(move |store| store.filed_report(study)).await?;
+    if let Some(report) = &report
+        && let Some(copy) = clinic.cached_answer(study, report).await
+    {
+        return Ok(json_body(copy.into_inner()));
+    }
+    let filed = match report {
+        Some(_) => clinic.with_store(move |store| store.diagnosis(&ids)).await?,
+        None => Some(compute(&clinic, &permit, ids).await?),
     };
-    Ok(Json(answer(&filed)?))
+    let filed = filed.ok_or(Refusal::internal("store.malformed"))?;
+    let body = serde_json::to_vec(&answer(&filed)?);
+    let body = body.map_err(|_| Refusal::internal("diagnosis.answer"))?;
+    clinic.cache_answer(study, filed.report.id(), &body).await;
+    Ok(json_body(body))
+}
+
+fn json_body(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 async fn compute(
@@ -97,34 +113,67 @@ async fn compute(
     of: AdmissionIds,
 ) -> Result<FiledDiagnosis, NoDiagnosis> {
     let _until_done = clinic.places.small().await?;
+    let (answer, image) = match clinic.cached_image(of.imaging_study).await {
+        Some(copy) => ask_with_copy(clinic, of, copy).await?,
+        None => ask_from_store(clinic, of).await?,
+    };
+    let answer = believed(&answer)?;
+    let vouched = clinic.outside().diagnosis_token(&answer.token, &answer.chain).await?;
+    let verified = diagnosis::verify(answer, image, &clinic.model, vouched)?;
+    let filed = file(clinic, permit, of, verified).await?;
+    clinic.forget_image(of.imaging_study).await;
+    Ok(filed)
+}
+
+/// Asks with the cache's copy. Where diagnosis does not accept through whom that came, it is
+/// asked once more with the image from the records: a cache is never what makes it fail.
+pub(super) async fn ask_with_copy(
+    clinic: &Arc<Clinic>,
+    of: AdmissionIds,
+    copy: CachedImage,
+) -> Result<(PeerAnswer, Digest), Refusal> {
+    let CachedImage { content_type, bytes, links } = copy;
+    let is_linked = !links.is_empty();
+    let (request, image) = request(clinic, content_type, bytes)?;
+    let answer = clinic.outside().diagnose(request, links).await?;
+    if is_linked && refuses_chain(&answer) {
+        event!(WARN, "cache.chain_refused");
+        return ask_from_store(clinic, of).await;
+    }
+    Ok((answer, image))
+}
+
+fn refuses_chain(answer: &PeerAnswer) -> bool {
+    answer.status.is_client_error()
+        && Problem::parse(&answer.body).is_some_and(|problem| problem.code.starts_with("chain."))
+}
+
+async fn ask_from_store(
+    clinic: &Arc<Clinic>,
+    of: AdmissionIds,
+) -> Result<(PeerAnswer, Digest), Refusal> {
     let study = of.imaging_study;
     let head = clinic.with_store(move |store| store.image_head(study)).await?;
     let _if_large = match head.map_or(0, |head| head.bytes) {
         size if size > SMALL_BYTES_MAX => Some(clinic.places.large().await?),
         _ => None,
     };
-    let (request, image) = request(clinic, of).await?;
-    let answer = clinic.outside().diagnose(request).await?;
-    let answer = believed(&answer)?;
-    let vouched = clinic.outside().diagnosis_token(&answer.token).await?;
-    let verified = diagnosis::verify(answer, image, &clinic.model, vouched)?;
-    file(clinic, permit, of, verified).await
+    let image = clinic.with_store(move |store| store.image(of.patient, study)).await?;
+    let (head, image) = image.ok_or(Refusal::internal(StoreError::Malformed.code()))?;
+    let (request, image) = request(clinic, head.content_type, Phi::new(image))?;
+    Ok((clinic.outside().diagnose(request, Vec::new()).await?, image))
 }
 
 /// The request to the diagnosis enclave: the image, and nothing of whose it is.
-async fn request(
-    clinic: &Arc<Clinic>,
-    of: AdmissionIds,
+fn request(
+    clinic: &Clinic,
+    content_type: ImageType,
+    image: Phi<Vec<u8>>,
 ) -> Result<(Request<Vec<u8>>, Digest), Refusal> {
-    let work = move |store: &crate::Store| {
-        let image = store.image(of.patient, of.imaging_study)?;
-        let (head, image) = image.ok_or(StoreError::Malformed)?;
-        Ok((head.content_type, Digest::of(&image), image))
-    };
-    let (content_type, digest, image) = clinic.with_store(work).await?;
+    let digest = Digest::of(image.expose());
     let request = Request::post(format!("/diagnose/{}", clinic.model))
         .header(header::CONTENT_TYPE, content_type.name())
-        .body(image);
+        .body(image.into_inner());
     let request = request.map_err(|_| Refusal::internal("diagnosis.request"))?;
     Ok((request, digest))
 }
@@ -193,8 +242,8 @@ fn resources(
     diagnosis.resources().map_err(|refusal| Refusal::internal(refusal.code()))
 }
 
-/// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token", "jwks",
-/// "attestor"}`: the last five make a receipt file that can be checked for ever.
+/// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token", "chain",
+/// "jwks", "attestor"}`: the last six make a receipt file that can be checked for ever.
 fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
     let answer = Answer::parse(filed.answer.expose())?;
     Ok(json!({
@@ -205,6 +254,7 @@ fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
         "receipt": answer.receipt,
         "ledger": answer.ledger,
         "token": answer.token,
+        "chain": answer.chain,
         "jwks": answer.jwks,
         "attestor": answer.attestor,
     }))

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::caller::{Caller, Stated, only};
 use super::form::Form;
 use crate::Clinic;
+use crate::cached::is_kept;
 use crate::image::ImageType;
 use crate::permit::{Action, Allowed, Permit};
 use crate::store::{Admitted, IntakeKey, NewAdmission, StoreError};
@@ -67,7 +68,11 @@ pub(super) async fn intake(
     // Repetitions of one request wait for each other: the second finds the first's ids.
     let _alone = clinic.lane(&key).await;
     let key = IntakeKey { clerk, key, request: checked.request };
-    let ids = admit(&clinic, allowed, key, checked).await?;
+    let copy = is_kept(&checked.image).then(|| checked.image.clone());
+    let (ids, is_new) = admit(&clinic, allowed, key, checked).await?;
+    if let Some(image) = copy.filter(|_| is_new) {
+        clinic.cache_image(ids.imaging_study, image).await;
+    }
     Ok((StatusCode::CREATED, Json(answer(&ids))))
 }
 
@@ -105,12 +110,13 @@ fn malformed(refusal: IntakeRefusal) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code(), title)
 }
 
+/// The ids, and whether the admission is new.
 async fn admit(
     clinic: &Arc<Clinic>,
     allowed: Allowed,
     key: IntakeKey,
     checked: Checked,
-) -> Result<AdmissionIds, Refusal> {
+) -> Result<(AdmissionIds, bool), Refusal> {
     let before = clinic.with_store(move |store| store.admitted(&key)).await?;
     let ids = match &before {
         Some(Admitted::Other) => return Err(KEY_REUSED),
@@ -119,7 +125,7 @@ async fn admit(
     };
     let permit = clinic.permit(allowed, "Patient", Some(ids.patient)).await?;
     if before.is_some() {
-        return Ok(ids);
+        return Ok((ids, false));
     }
     let filed = clinic.with_store({
         let now = clinic.now();
@@ -133,7 +139,7 @@ async fn admit(
         }
     });
     match filed.await? {
-        Admitted::Same(ids) => Ok(ids),
+        Admitted::Same(filed) => Ok((filed, filed == ids)),
         Admitted::Other => Err(KEY_REUSED),
     }
 }

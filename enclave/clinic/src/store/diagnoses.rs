@@ -2,6 +2,7 @@
 //! in one transaction. The store's. A study has one result; a second is never written.
 
 use autoclave_base::Phi;
+use autoclave_base::ids::ImagingStudyId;
 use autoclave_cell::Entropy;
 use autoclave_record::build::{AdmissionIds, ResultIds};
 use autoclave_record::{Resource, ResourceKind};
@@ -34,6 +35,14 @@ impl Store {
         of: &AdmissionIds,
     ) -> Result<Option<FiledDiagnosis>, StoreError> {
         self.read(|connection| self.filed(connection, of))
+    }
+
+    /// The report of a study, if its result is filed: what says whether it is.
+    pub(crate) fn filed_report(&self, study: ImagingStudyId) -> Result<Option<String>, StoreError> {
+        self.read(|connection| {
+            let report = "SELECT report FROM diagnosis WHERE study = ?1";
+            Ok(connection.query_row(report, [study.to_string()], |row| row.get(0)).optional()?)
+        })
     }
 
     /// Files a result, unless there is one meanwhile; gives the one that stands.

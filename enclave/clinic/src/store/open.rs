@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use autoclave_base::{Digest, Secret};
+use autoclave_cell::Entropy;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::Zeroizing;
 
 use super::{Store, StoreError, migrate};
+use crate::auth::generations::Generations;
 use crate::keys::RecordsKeys;
 
 /// What an unencrypted database begins with.
@@ -54,7 +56,8 @@ impl Store {
         prove(&connection)?;
         connection.execute_batch(DURABLE)?;
         migrate::up(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection), keys })
+        let generations = Generations::new(&mut Entropy);
+        Ok(Self { connection: Mutex::new(connection), keys, generations })
     }
 }
 

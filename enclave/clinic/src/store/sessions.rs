@@ -30,21 +30,26 @@ impl Store {
         step: u64,
     ) -> Result<bool, StoreError> {
         let step = i64::try_from(step).map_err(|_| StoreError::Malformed)?;
-        self.change(|transaction| {
+        let mut ended = Vec::new();
+        let begun = self.change(|transaction| {
             let staff = session.staff.to_string();
             let advance = "UPDATE staff SET totp_step = ?2 WHERE id = ?1 AND totp_step < ?2";
             if transaction.execute(advance, params![staff, step])? != 1 {
                 return Ok(false);
             }
             transaction.execute("DELETE FROM guess WHERE name = ?1", [name])?;
-            forget_old(transaction, &staff, session.used_at)?;
+            ended = forget_old(transaction, &staff, session.used_at)?;
             let insert = "INSERT INTO session (token, staff, jkt, expires_at, used_at)
                  VALUES (?1, ?2, ?3, ?4, ?5)";
             let (expires, used) = (seconds(session.expires_at), seconds(session.used_at));
             transaction
                 .execute(insert, params![token.bytes(), staff, session.jkt, expires, used])?;
             Ok(true)
-        })
+        });
+        for token in &ended {
+            self.generations().end(token);
+        }
+        begun
     }
 
     /// The session of a token, with the role that its owner has now.
@@ -76,18 +81,29 @@ impl Store {
 
     /// Ends a session; `false` where there was none.
     pub(crate) fn end_session(&self, token: &Digest) -> Result<bool, StoreError> {
-        self.change(|transaction| {
+        let ended = self.change(|transaction| {
             let end = "DELETE FROM session WHERE token = ?1";
             Ok(transaction.execute(end, [token.bytes()])? == 1)
-        })
+        });
+        // Whatever came of it: here, where no caller who hangs up can come between.
+        self.generations().end(token);
+        ended
     }
 }
 
-/// Forgets sessions that are over, and the longest unused above the bound.
-fn forget_old(transaction: &Transaction<'_>, staff: &str, now: UnixTime) -> Result<(), StoreError> {
+/// Forgets sessions that are over, and the longest unused above the bound; gives those that
+/// ended before their time.
+fn forget_old(
+    transaction: &Transaction<'_>,
+    staff: &str,
+    now: UnixTime,
+) -> Result<Vec<Digest>, StoreError> {
     transaction.execute("DELETE FROM session WHERE expires_at <= ?1", [seconds(now)])?;
     let surplus = "DELETE FROM session WHERE token IN (
-         SELECT token FROM session WHERE staff = ?1 ORDER BY used_at DESC LIMIT -1 OFFSET ?2)";
-    transaction.execute(surplus, params![staff, SESSIONS_PER_STAFF_MAX - 1])?;
-    Ok(())
+         SELECT token FROM session WHERE staff = ?1 ORDER BY used_at DESC LIMIT -1 OFFSET ?2)
+         RETURNING token";
+    let mut surplus = transaction.prepare(surplus)?;
+    let ended = surplus.query_map(params![staff, SESSIONS_PER_STAFF_MAX - 1], |row| row.get(0))?;
+    let ended = ended.collect::<Result<Vec<[u8; 32]>, _>>()?;
+    Ok(ended.into_iter().map(Digest::from_bytes).collect())
 }

@@ -24,12 +24,13 @@ pub(super) struct Answer {
     receipt: String,
     ledger: LedgerProof,
     token: String,
+    chain: Vec<String>,
 }
 
 impl From<Signed<Value>> for Answer {
     fn from(signed: Signed<Value>) -> Self {
-        let Signed { body, receipt, ledger, token } = signed;
-        Self { result: body, receipt, ledger, token }
+        let Signed { body, receipt, ledger, token, chain } = signed;
+        Self { result: body, receipt, ledger, token, chain }
     }
 }
 

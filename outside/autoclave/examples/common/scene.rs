@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use autoclave::deploy::keys::Keys;
 use autoclave::deploy::layout::Layout;
-use autoclave::deploy::party::Party;
+use autoclave::deploy::party::{CacheKind, Party};
 use autoclave::deploy::ports::Ports;
 use autoclave::deploy::{Deployment, Options, accounts, configs, seed};
 use autoclave_base::ids::WorkloadName;
@@ -50,6 +50,7 @@ pub(crate) fn options(folder: &Path) -> Any<Options> {
         binaries: workspace.join("target/debug"),
         model: workspace.join(TINY_MODEL),
         ports: ports()?,
+        cache: CacheKind::InProcess,
     })
 }
 
@@ -79,7 +80,7 @@ fn ports() -> Any<Ports> {
     let first = usize::try_from(std::process::id())? % bases.len();
     for base in bases.iter().cycle().skip(first).take(bases.len()) {
         let ports = Ports::from_base(*base)?;
-        if ports.taken().is_empty() {
+        if ports.taken(&Party::STARTS).is_empty() {
             return Ok(ports);
         }
     }

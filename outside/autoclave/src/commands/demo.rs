@@ -41,6 +41,7 @@ async fn start(command: &Demo, dir: &Path, ports: Ports) -> Outcome<Running> {
         binaries: beside_this_executable()?,
         model: command.model.clone(),
         ports,
+        cache: command.cache,
     };
     note(format_args!("Autoclave in {}", dir.display()));
     Deployment::prepare_on(command.tee, &options)?.start().await

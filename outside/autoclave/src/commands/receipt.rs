@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use autoclave_attest::receipt::ReceiptBundle;
+use autoclave_attest::token::VerifiedToken;
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
 use autoclave_client::receipt::{CheckedReceipt, verify};
@@ -106,6 +107,7 @@ pub fn summary(checked: &CheckedReceipt) -> Value {
         "workload": token.workload(),
         "measurement": token.measurement(),
         "hw_backed": token.claims().hw_backed,
+        "chain": checked.chain().map(|chain| chain.iter().map(component).collect::<Vec<_>>()),
         "attestor": checked.attestor().issuer(),
         "ledger": {
             "origin": checked.proof().origin,
@@ -113,6 +115,27 @@ pub fn summary(checked: &CheckedReceipt) -> Value {
             "size": checked.proof().size,
         },
     })
+}
+
+/// One component of the chain.
+fn component(token: &VerifiedToken) -> Value {
+    json!({
+        "workload": token.workload(),
+        "measurement": token.measurement(),
+        "token": token.digest(),
+    })
+}
+
+/// A line for each component that the request came through.
+fn show_chain(chain: Option<&[VerifiedToken]>) {
+    let Some(chain) = chain else {
+        return terminal::out("  through  (the file names its senders by digest only)");
+    };
+    for (index, token) in chain.iter().enumerate() {
+        let head = if index == 0 { "through" } else { "then" };
+        let (workload, measurement) = (token.workload(), token.measurement());
+        terminal::out(format_args!("  {head:<7}  {workload} {measurement}"));
+    }
 }
 
 fn show(checked: &CheckedReceipt, image: bool, mask: bool) {
@@ -125,6 +148,7 @@ fn show(checked: &CheckedReceipt, image: bool, mask: bool) {
     terminal::out(format_args!("           {}", receipt.model.digest));
     terminal::out(format_args!("  engine   {}", receipt.engine));
     terminal::out(format_args!("  code     {} {}", token.workload(), token.measurement()));
+    show_chain(checked.chain());
     terminal::out(format_args!("  request  {}{}", receipt.request, said(image, "the image")));
     terminal::out(format_args!("  answer   {}{}", receipt.response, said(mask, "the mask")));
     terminal::out(format_args!("  ledger   line {} of {}", proof.index, proof.origin));

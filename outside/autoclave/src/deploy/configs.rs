@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::keys::Keys;
 use super::layout::Layout;
-use super::party::Party;
+use super::party::{CacheKind, Party};
 use super::ports::Ports;
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -41,12 +41,15 @@ pub struct Facts<'a> {
     pub model: Digest,
     /// The root of all evidence in the deployment.
     pub root: &'a Root,
+    /// Where the clinic keeps its copies.
+    pub cache: CacheKind,
 }
 
 /// Writes every party's configuration and the client's trust file.
 pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
-    for party in Party::STARTS {
+    for party in Party::starts(facts.cache) {
         let table = match party {
+            Party::Redis => continue,
             Party::Edge => edge(facts),
             _ => enclave(party, facts)?,
         };
@@ -79,7 +82,8 @@ fn trust(facts: &Facts<'_>) -> TrustAnchors {
 }
 
 fn edge(facts: &Facts<'_>) -> Table {
-    let parties = Party::ENCLAVES.map(|party| (party.name(), url(facts.ports, party)));
+    let parties = Party::enclaves(facts.cache);
+    let parties = parties.into_iter().map(|party| (party.name(), url(facts.ports, party)));
     Table::from_iter([
         ("listen".to_owned(), text(facts.ports.sealed(Party::Edge))),
         ("page".to_owned(), table([("trust", text("edge/trust.json"))])),
@@ -123,14 +127,31 @@ fn role(party: Party, facts: &Facts<'_>) -> Table {
     match party {
         Party::Attestor => attestor(),
         Party::Broker => broker_role(facts.keys),
-        Party::Diagnosis => diagnosis(broker, facts.model),
+        Party::Diagnosis => diagnosis(broker, facts),
         Party::Clinic => Table::from_iter([
             ("broker".to_owned(), broker),
             ("diagnosis".to_owned(), table([("url", text(url(ports, Party::Diagnosis)))])),
             ("staff".to_owned(), table([("administrators", Value::Array(vec![administrator]))])),
+            ("cache".to_owned(), cache(facts)),
         ]),
-        Party::Edge => Table::new(),
+        Party::Cache => Table::from_iter([("callers".to_owned(), chains(&[&[Party::Clinic]]))]),
+        Party::Edge | Party::Redis => Table::new(),
     }
+}
+
+/// Where the clinic keeps its copies; an empty table is in its process.
+fn cache(facts: &Facts<'_>) -> Value {
+    let at = |name, url| table([(name, table([("url", text(url))]))]);
+    match facts.cache {
+        CacheKind::InProcess => table([]),
+        CacheKind::Redis => at("redis", format!("redis://{}", facts.ports.sealed(Party::Redis))),
+        CacheKind::Attested => at("attested", url(facts.ports, Party::Cache)),
+    }
+}
+
+fn chains(chains: &[&[Party]]) -> Value {
+    let chain = |chain: &&[Party]| Value::Array(chain.iter().map(text).collect());
+    Value::Array(chains.iter().map(chain).collect())
 }
 
 fn attestor() -> Table {
@@ -169,16 +190,20 @@ fn broker_role(keys: &Keys) -> Table {
     ])
 }
 
-fn diagnosis(broker: Value, digest: Digest) -> Table {
+fn diagnosis(broker: Value, facts: &Facts<'_>) -> Table {
     let model = table([
         ("name", text(MODEL)),
         ("version", text(MODEL_VERSION)),
         ("file", text("model/brain-mri.sealed")),
-        ("digest", text(digest)),
+        ("digest", text(facts.model)),
         ("key", text(MODEL_KEY)),
         ("preprocessing", text("brain-mri")),
     ]);
-    let callers = Value::Array(vec![Value::Array(vec![text(Party::Clinic)])]);
+    let direct: &[Party] = &[Party::Clinic];
+    let callers = match facts.cache {
+        CacheKind::Attested => chains(&[direct, &[Party::Cache, Party::Clinic]]),
+        CacheKind::InProcess | CacheKind::Redis => chains(&[direct]),
+    };
     Table::from_iter([
         ("broker".to_owned(), broker),
         ("callers".to_owned(), callers),
@@ -221,7 +246,8 @@ mod tests {
         let (layout, keys, ports) = deployment(folder.path());
         let root = Root::Software { jwk: Keys::public(&keys.platform) };
         let model = Digest::of("model");
-        let facts = Facts { ports: &ports, keys: &keys, model, root: &root };
+        let cache = CacheKind::InProcess;
+        let facts = Facts { ports: &ports, keys: &keys, model, root: &root, cache };
         write(&layout, &facts).unwrap();
         let first = Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap());
         write(&layout, &facts).unwrap();
@@ -234,7 +260,8 @@ mod tests {
         let (layout, keys, ports) = deployment(folder.path());
         let root = Root::Software { jwk: Keys::public(&keys.platform) };
         let model = Digest::of("model");
-        let facts = Facts { ports: &ports, keys: &keys, model, root: &root };
+        let cache = CacheKind::InProcess;
+        let facts = Facts { ports: &ports, keys: &keys, model, root: &root, cache };
         write(&layout, &facts).unwrap();
         for party in Party::STARTS {
             let text = files::read_text(&layout.config(party)).unwrap();
@@ -244,5 +271,23 @@ mod tests {
         }
         let trust = files::read(&layout.client().join("trust.json")).unwrap();
         assert!(autoclave_client::trust::parse(&trust).is_ok());
+    }
+
+    #[test]
+    fn an_attested_cache_is_a_party_and_stands_in_the_accepted_chains() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, keys, ports) = deployment(folder.path());
+        files::private_folder(&layout.data(Party::Cache)).unwrap();
+        let read = |party| files::read_text(&layout.config(party)).unwrap();
+        let cache = CacheKind::Attested;
+        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model"), cache };
+        write(&layout, &facts).unwrap();
+        assert!(read(Party::Diagnosis).contains(r#"callers = [["clinic"], ["cache", "clinic"]]"#));
+        assert!(read(Party::Clinic).contains("[cache.attested]"));
+        assert!(read(Party::Edge).contains("cache = \"http://127.0.0.1:7405\""));
+        assert!(read(Party::Cache).contains(r#"callers = [["clinic"]]"#));
+        write(&layout, &Facts { cache: CacheKind::Redis, ..facts }).unwrap();
+        assert!(read(Party::Diagnosis).contains(r#"callers = [["clinic"]]"#));
+        assert!(read(Party::Clinic).contains(r#"url = "redis://127.0.0.1:7406""#));
     }
 }

@@ -32,9 +32,10 @@ pub fn ensure(
     binaries: &Path,
     keys: &Keys,
     kind: TeeKind,
+    enclaves: &[Party],
     now: UnixTime,
 ) -> Outcome<bool> {
-    let releases = Party::ENCLAVES
+    let releases = enclaves
         .iter()
         .map(|party| measure(layout, binaries, *party, kind))
         .collect::<Outcome<Vec<_>>>()?;
@@ -110,11 +111,13 @@ mod tests {
     fn it_is_signed_once_and_again_when_something_changed() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        assert!(ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW).unwrap());
         let first = serial(&layout, &keys, NOW);
-        assert!(!ensure(&layout, folder.path(), &keys, KIND, NOW.plus(60)).unwrap());
+        assert!(
+            !ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW.plus(60)).unwrap()
+        );
         std::fs::write(layout.config(Party::Clinic), "changed").unwrap();
-        assert!(ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW).unwrap());
         assert!(serial(&layout, &keys, NOW) > first);
     }
 
@@ -122,16 +125,16 @@ mod tests {
     fn it_is_renewed_before_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap();
+        ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW).unwrap();
         let late = NOW.plus(LIFE_SECONDS - RENEW_SECONDS);
-        assert!(ensure(&layout, folder.path(), &keys, KIND, late).unwrap());
+        assert!(ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, late).unwrap());
     }
 
     #[test]
     fn each_workload_is_named_with_its_own_measurement() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
-        ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap();
+        ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW).unwrap();
         let manifest = current(&layout, &keys, NOW).unwrap();
         let all: BTreeSet<_> = manifest.workloads.iter().map(|one| one.measurement).collect();
         assert_eq!(all.len(), Party::ENCLAVES.len());
@@ -142,7 +145,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (layout, keys) = deployment(folder.path());
         std::fs::remove_file(Party::Broker.binary(folder.path())).unwrap();
-        let failure = ensure(&layout, folder.path(), &keys, KIND, NOW).unwrap_err();
+        let failure =
+            ensure(&layout, folder.path(), &keys, KIND, &Party::ENCLAVES, NOW).unwrap_err();
         assert_eq!(failure.code(), "file.unusable");
     }
 }

@@ -11,6 +11,7 @@ pub mod model_state;
 pub mod party;
 pub mod ports;
 mod process;
+pub mod redis;
 pub mod running;
 pub mod seed;
 pub mod tee;
@@ -32,7 +33,7 @@ use self::accounts::Account;
 use self::configs::Facts;
 use self::keys::Keys;
 use self::layout::Layout;
-use self::party::Party;
+use self::party::{CacheKind, Party};
 use self::ports::Ports;
 use self::process::{Process, died};
 use self::running::{RunningParty, RunningState};
@@ -53,6 +54,8 @@ pub struct Options {
     pub model: PathBuf,
     /// Its ports.
     pub ports: Ports,
+    /// Where the clinic keeps its copies.
+    pub cache: CacheKind,
 }
 
 /// The client's settings as `diagnose` and `token show` read them.
@@ -73,6 +76,7 @@ pub struct Deployment {
     keys: Keys,
     accounts: Vec<Account>,
     tee: Tee,
+    cache: CacheKind,
     lock: File,
 }
 
@@ -100,28 +104,33 @@ impl Deployment {
     pub fn prepare_on(tee: Tee, options: &Options) -> Outcome<Self> {
         let layout = Layout::new(&options.dir)?;
         let lock = lock(&layout)?;
-        check_binaries(&options.binaries)?;
+        let cache = options.cache;
+        check_binaries(&options.binaries, cache)?;
         tee.keep(&layout)?;
         layout.make()?;
+        if let Some(party) = cache.party() {
+            files::private_folder(&layout.data(party))?;
+        }
         let keys = Keys::open(&layout)?;
+        let enclaves = Party::enclaves(cache);
         let root = match tee {
             Tee::Software => Root::Software { jwk: Keys::public(&keys.platform) },
-            Tee::Tpm => tpm::ensure(&layout, &options.binaries, &keys)?,
+            Tee::Tpm => tpm::ensure(&layout, &options.binaries, &keys, &enclaves)?,
         };
         let model = ensure_model(&layout, &options.model)?;
-        let facts = Facts { ports: &options.ports, keys: &keys, model, root: &root };
+        let facts = Facts { ports: &options.ports, keys: &keys, model, root: &root, cache };
         configs::write(&layout, &facts)?;
-        manifest::ensure(&layout, &options.binaries, &keys, root.kind(), now())?;
+        manifest::ensure(&layout, &options.binaries, &keys, root.kind(), &enclaves, now())?;
         let accounts = accounts::open(&layout)?;
         write_settings(&layout, &options.ports, &accounts)?;
         let (ports, binaries) = (options.ports, options.binaries.clone());
-        Ok(Self { layout, ports, binaries, keys, accounts, tee, lock })
+        Ok(Self { layout, ports, binaries, keys, accounts, tee, cache, lock })
     }
 
     /// Starts all parties, each when those that it needs are ready, and does an
     /// administrator's first steps. If one does not start, those before it are ended.
     pub async fn start(self) -> Outcome<Running> {
-        let taken = self.ports.taken();
+        let taken = self.ports.taken(&Party::starts(self.cache));
         if !taken.is_empty() {
             let what = format!("somebody else listens on {taken:?}");
             let advice = "Choose others with --port-base N; `autoclave doctor` tells whether an \
@@ -144,7 +153,7 @@ impl Deployment {
 
     async fn start_all(&self, processes: &mut Vec<Process>) -> Outcome<Arc<Client>> {
         let mut client = None;
-        for party in Party::STARTS {
+        for party in Party::starts(self.cache) {
             self.start_one(party, processes).await?;
             if party == Party::Edge {
                 let connected = self.connect().await?;
@@ -165,7 +174,8 @@ impl Deployment {
 
     async fn start_one(&self, party: Party, processes: &mut Vec<Process>) -> Outcome {
         let step = Step::begin(party.name());
-        let mut process = Process::start(self.tee, party, &self.binaries, &self.layout)?;
+        let mut process =
+            Process::start(self.tee, party, &self.binaries, &self.layout, &self.ports)?;
         let ready = process.ready(&self.ports, &self.layout, &step).await;
         processes.push(process);
         match ready {
@@ -286,16 +296,14 @@ fn lock(layout: &Layout) -> Outcome<File> {
     }
 }
 
-fn check_binaries(folder: &Path) -> Outcome {
-    let missing = Party::STARTS.map(|party| party.binary(folder));
-    match missing.iter().find(|path| !path.is_file()) {
-        None => Ok(()),
-        Some(path) => {
-            Err(Failure::new("deploy.no_binary", format!("{} is missing", path.display())).advise(
-                "Build all parties: cargo build --workspace --bins, or use cargo xtask demo.",
-            ))
-        }
-    }
+fn check_binaries(folder: &Path, cache: CacheKind) -> Outcome {
+    let is_missing = |party: &Party| !party.binary(folder).is_file();
+    let Some(party) = Party::starts(cache).into_iter().find(is_missing) else { return Ok(()) };
+    let what = format!("{} is missing", party.binary(folder).display());
+    Err(Failure::new("deploy.no_binary", what).advise(match party {
+        Party::Redis => "Install Debian's package: apt-get install redis-server",
+        _ => "Build all parties: cargo build --workspace --bins, or use cargo xtask demo.",
+    }))
 }
 
 /// Seals the model unless the sealed one is of the same bytes; the digest of the clear model.

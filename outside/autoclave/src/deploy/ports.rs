@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 pub const PORT_BASE: u16 = 7400;
 /// The direct doors lie so many ports above the sealed ones.
 const DIRECT_OFFSET: u16 = 10;
-const PARTIES: usize = Party::STARTS.len();
+const PARTIES: usize = Party::ALL.len();
 
 /// One port for each door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports from `base` on: edge, attestor, broker, diagnosis, clinic.
+    /// Ports from `base` on: edge, attestor, broker, diagnosis, clinic, cache, Redis.
     pub fn from_base(base: u16) -> Outcome<Self> {
-        let last = DIRECT_OFFSET + 4;
+        let last = DIRECT_OFFSET + 6;
         if base == 0 || base.checked_add(last).is_none() {
             return Err(Failure::new("ports.range", format!("{base} leaves no room for ports")));
         }
@@ -58,9 +58,10 @@ impl Ports {
         (Ipv4Addr::LOCALHOST, self.direct[index_of(party)]).into()
     }
 
-    /// The ports that somebody else holds.
-    pub fn taken(&self) -> Vec<u16> {
-        let all = self.sealed.iter().chain(&self.direct).copied();
+    /// The ports of these parties that somebody else holds.
+    pub fn taken(&self, parties: &[Party]) -> Vec<u16> {
+        let both = |party: &Party| [self.sealed(*party).port(), self.direct(*party).port()];
+        let all = parties.iter().flat_map(both);
         all.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err()).collect()
     }
 
@@ -76,17 +77,19 @@ fn none_free(error: &std::io::Error) -> Failure {
 
 /// The edge has the base; the others follow in the order of the plan.
 fn offset_of(index: usize) -> u16 {
-    match Party::STARTS[index] {
+    match Party::ALL[index] {
         Party::Edge => 0,
         Party::Attestor => 1,
         Party::Broker => 2,
         Party::Diagnosis => 3,
         Party::Clinic => 4,
+        Party::Cache => 5,
+        Party::Redis => 6,
     }
 }
 
 fn index_of(party: Party) -> usize {
-    Party::STARTS.iter().position(|one| *one == party).unwrap_or_default()
+    Party::ALL.iter().position(|one| *one == party).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -99,17 +102,17 @@ mod tests {
     fn the_base_is_the_edges() {
         let ports = Ports::from_base(PORT_BASE).unwrap();
         let port = |party| ports.sealed(party).port();
-        assert_eq!(Party::STARTS.map(port), [7401, 7402, 7400, 7403, 7404]);
+        assert_eq!(Party::ALL.map(port), [7401, 7402, 7400, 7403, 7404, 7405, 7406]);
         assert_eq!(ports.direct(Party::Clinic).port(), 7414);
         assert_eq!(ports.base(), 7400);
     }
 
     #[test]
     fn a_base_without_room_is_refused() {
-        for base in [0, u16::MAX, u16::MAX - 13] {
+        for base in [0, u16::MAX, u16::MAX - 15] {
             assert_eq!(Ports::from_base(base).unwrap_err().code(), "ports.range");
         }
-        assert!(Ports::from_base(u16::MAX - 14).is_ok());
+        assert!(Ports::from_base(u16::MAX - 16).is_ok());
     }
 
     #[test]
@@ -123,6 +126,8 @@ mod tests {
     fn a_taken_port_is_seen() {
         let ports = Ports::free().unwrap();
         let _held = TcpListener::bind(ports.sealed(Party::Clinic)).unwrap();
-        assert!(ports.taken().contains(&ports.sealed(Party::Clinic).port()));
+        let taken = ports.taken(&[Party::Edge, Party::Clinic]);
+        assert!(taken.contains(&ports.sealed(Party::Clinic).port()));
+        assert!(!ports.taken(&[Party::Edge]).contains(&ports.sealed(Party::Clinic).port()));
     }
 }

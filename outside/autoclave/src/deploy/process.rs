@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::layout::Layout;
 use super::party::Party;
 use super::ports::Ports;
+use super::redis;
 use super::tee::Tee;
 use super::tpm::{self, Machine};
 use crate::failure::{Failure, Outcome};
@@ -42,17 +43,26 @@ pub(super) struct Process {
 impl Process {
     /// Starts a party's binary inside the deployment's folder: with its machine, where it
     /// has one, so that a restart of the party is a restart of its machine.
-    pub(super) fn start(tee: Tee, party: Party, binaries: &Path, layout: &Layout) -> Outcome<Self> {
+    pub(super) fn start(
+        tee: Tee,
+        party: Party,
+        binaries: &Path,
+        layout: &Layout,
+        ports: &Ports,
+    ) -> Outcome<Self> {
         let measured = tee == Tee::Tpm && party.is_enclave();
         let machine = if measured { Some(Machine::start(layout, party)?) } else { None };
         let (binary, words) =
-            if measured { tpm::launch(binaries, party) } else { plain(binaries, party) };
+            if measured { tpm::launch(binaries, party) } else { plain(binaries, party, ports) };
         let mut command = Command::new(&binary);
         command.current_dir(layout.root()).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(log(layout, party)?).kill_on_drop(true);
         // A Ctrl-C at the terminal is ours to pass on, in the right order.
         command.process_group(0);
         command.args(words);
+        if party == Party::Redis {
+            command.stdout(log(layout, party)?);
+        }
         let child = command.spawn().map_err(|error| {
             Failure::file(&binary, &error).advise("Build it: cargo build --workspace --bins")
         })?;
@@ -73,9 +83,16 @@ impl Process {
     pub(super) async fn ready(&mut self, ports: &Ports, layout: &Layout, step: &Step) -> Outcome {
         let http =
             Http::new(&format!("http://{}", ports.sealed(self.party))).map_err(http_error)?;
-        let path = ready_path(self.party);
+        let (path, address) = (ready_path(self.party), ports.sealed(self.party));
         let asking = async {
             loop {
+                if self.party == Party::Redis {
+                    if redis::answers(address).await {
+                        return;
+                    }
+                    sleep(Duration::from_millis(READY_PAUSE_MS)).await;
+                    continue;
+                }
                 match http.get(path).await {
                     Ok(answer) if answer.status.is_success() => return,
                     Ok(answer) => step.waits_for(&reason(&answer.body)),
@@ -114,7 +131,10 @@ impl Process {
 }
 
 /// A party's own command line, on software evidence.
-fn plain(binaries: &Path, party: Party) -> (PathBuf, Vec<String>) {
+fn plain(binaries: &Path, party: Party, ports: &Ports) -> (PathBuf, Vec<String>) {
+    if party == Party::Redis {
+        return (party.binary(binaries), redis::words(ports));
+    }
     let mut words = vec![format!("{party}/config.toml")];
     if party.is_enclave() {
         words.extend(["--platform".to_owned(), "software:platform/platform.key".to_owned()]);
@@ -122,9 +142,13 @@ fn plain(binaries: &Path, party: Party) -> (PathBuf, Vec<String>) {
     (party.binary(binaries), words)
 }
 
-/// Where a party says whether it is ready.
+/// Where a party says whether it is ready; Redis says nothing over HTTP.
 pub(super) fn ready_path(party: Party) -> &'static str {
-    if party.is_enclave() { "/readyz" } else { "/healthz" }
+    match party {
+        Party::Redis => "",
+        Party::Edge => "/healthz",
+        _ => "/readyz",
+    }
 }
 
 fn http_error(error: autoclave_client::http::HttpError) -> Failure {

@@ -8,7 +8,8 @@ fn options(folder: &Path) -> Options {
     }
     let model = folder.join("model.onnx");
     std::fs::write(&model, "weights").unwrap();
-    Options { dir: folder.join("demo"), binaries, model, ports: Ports::free().unwrap() }
+    let (dir, ports) = (folder.join("demo"), Ports::free().unwrap());
+    Options { dir, binaries, model, ports, cache: CacheKind::InProcess }
 }
 
 #[test]

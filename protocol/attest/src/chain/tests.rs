@@ -42,7 +42,8 @@ fn facts() -> Facts<'static> {
 
 fn policy() -> ChainPolicy {
     let chain = |names: &[&str]| names.iter().map(|name| workload(name)).collect();
-    let accepted = vec![chain(&["clinic"]), chain(&["clinic", "broker"])];
+    let accepted =
+        vec![chain(&["clinic"]), chain(&["clinic", "broker"]), chain(&["broker", "clinic"])];
     ChainPolicy { accepted, expectation: expectation() }
 }
 
@@ -263,4 +264,40 @@ fn a_full_book_refuses() {
     let (to, mut book) = (thumbprint(DIAGNOSIS), ProofBook::new(0));
     let refused = verify(Some(&header), facts(), to, &keys, &policy(), &mut book, NOW).unwrap_err();
     assert_eq!(refused, ChainRefusal::Busy);
+}
+
+/// The cache answers the clinic, and the clinic sends on what it got.
+fn out_of_cache(rng: &mut StdRng, method: &str) -> Vec<Link> {
+    let (clinic, cache) = (Party::new("clinic", CLINIC), Party::new("broker", CACHE));
+    let answer = Facts { method, target: "/values/1?link=true", body: Digest::of("sealed") };
+    let link = extend(&[], cache.signer(), thumbprint(CLINIC), answer, rng, NOW);
+    extend(&link, clinic.signer(), thumbprint(DIAGNOSIS), facts(), rng, NOW)
+}
+
+#[test]
+fn the_link_of_an_answer_stands_before_who_sends_it_on() {
+    let chain = check(&out_of_cache(&mut rng(1), &answer_method("GET"))).unwrap();
+    let names: Vec<_> = chain.tokens().iter().map(|token| token.workload().as_str()).collect();
+    assert_eq!(names, ["broker", "clinic"]);
+}
+
+#[test]
+fn an_answer_s_link_is_about_that_answer_and_no_request() {
+    let (cache, method) = (Party::new("broker", CACHE), answer_method("GET"));
+    let answer = Facts { method: &method, target: "/values/1", body: Digest::of("sealed") };
+    let links = extend(&[], cache.signer(), thumbprint(CLINIC), answer, &mut rng(1), NOW);
+    let accepted = vec![vec![workload("broker")]];
+    let policy = ChainPolicy { accepted, expectation: expectation() };
+    let with = |facts, to| {
+        let (mut book, keys) = (ProofBook::default(), World::new().keys());
+        verify(Some(&encode(&links)), facts, to, &keys, &policy, &mut book, NOW)
+    };
+    assert!(with(answer, thumbprint(CLINIC)).is_ok());
+    let request = Facts { method: "GET", ..answer };
+    let other = Facts { body: Digest::of("another value"), ..answer };
+    let place = Facts { target: "/values/2", ..answer };
+    for facts in [request, other, place] {
+        assert_eq!(with(facts, thumbprint(CLINIC)).unwrap_err(), ChainRefusal::Proof);
+    }
+    assert_eq!(with(answer, thumbprint(DIAGNOSIS)).unwrap_err(), ChainRefusal::Order);
 }

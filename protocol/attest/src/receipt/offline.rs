@@ -10,7 +10,7 @@ use super::{ReceiptRefusal, TYP, VerifiedReceipt, verify};
 use crate::handshake::AttestorTranscript;
 use crate::jwk::Thumbprint;
 use crate::jws::Unverified;
-use crate::token::{self, Expectation, KeySet};
+use crate::token::{self, Expectation, KeySet, VerifiedToken};
 
 /// A receipt file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct ReceiptBundle {
     pub receipt: String,
     /// The token of the enclave that signed it.
     pub token: String,
+    /// The tokens of the chain that the receipt names, first component to last, where they
+    /// were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
     /// The attestor's keys at that time.
     pub jwks: KeySet,
     /// The attestor's own evidence for these keys, where it was kept.
@@ -60,7 +64,7 @@ struct IssuedAt {
 /// Checks a bundle: its token under trusted keys as of the receipt's time, the receipt
 /// under its token, and that it is for the answer that the bundle names.
 ///
-/// The ledger proof is the ledger's to check, with the key in the receipt's token.
+/// The tokens of the chain are [`verify_chain_offline`]'s; the ledger proof is the ledger's to check, with the key in the receipt's token.
 pub fn verify_offline(
     bundle: &ReceiptBundle,
     trust: &OfflineTrust<'_>,
@@ -77,4 +81,27 @@ pub fn verify_offline(
         return Err(ReceiptRefusal::Response);
     }
     Ok(verified)
+}
+
+/// Checks the tokens of the chain behind a receipt that verified: they are those that it
+/// names, in its order, each under trusted keys as of the receipt's time. `None` where the
+/// bundle holds none, and the receipt alone names them, by digest.
+///
+/// `expected` names no workload: whose they are is what is found out.
+pub fn verify_chain_offline(
+    bundle: &ReceiptBundle,
+    receipt: &VerifiedReceipt,
+    trust: &OfflineTrust<'_>,
+    expected: &Expectation,
+) -> Result<Option<Vec<VerifiedToken>>, ReceiptRefusal> {
+    if bundle.chain.is_empty() {
+        return Ok(None);
+    }
+    let receipt = receipt.receipt();
+    if bundle.chain.iter().map(Digest::of).ne(receipt.chain.iter().copied()) {
+        return Err(ReceiptRefusal::Chain);
+    }
+    let keys = trust.keys(bundle)?;
+    let tokens = bundle.chain.iter().map(|raw| token::verify(raw, &keys, expected, receipt.iat));
+    tokens.collect::<Result<_, _>>().map(Some).map_err(ReceiptRefusal::Token)
 }

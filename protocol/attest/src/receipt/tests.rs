@@ -38,6 +38,7 @@ fn bundle(receipt: &Receipt, key_seed: u8) -> ReceiptBundle {
     ReceiptBundle {
         receipt: sign(receipt, &key(key_seed)),
         token: token().raw().to_owned(),
+        chain: Vec::new(),
         jwks: World::new().keys(),
         attestor: None,
         ledger: json!({}),
@@ -120,4 +121,39 @@ fn what_is_no_receipt_is_refused() {
     }
     let bundle = ReceiptBundle { receipt: empty, ..bundle(&good(), SIGNER) };
     assert_eq!(offline(&bundle).unwrap_err(), ReceiptRefusal::Malformed);
+}
+
+fn chain(names: &[&str]) -> Vec<String> {
+    let token = |name: &&str| World::new().token(name, &key(12)).raw().to_owned();
+    names.iter().map(token).collect()
+}
+
+/// The workloads of the chain beside a receipt that names these tokens.
+fn names(named: &[String], beside: Vec<String>) -> Result<Option<Vec<String>>, ReceiptRefusal> {
+    let receipt = Receipt { chain: named.iter().map(Digest::of).collect(), ..good() };
+    let bundle = ReceiptBundle { chain: beside, ..bundle(&receipt, SIGNER) };
+    let (receipt, keys) = (offline(&bundle)?, World::new().keys());
+    let trust = OfflineTrust::Keys(&keys);
+    let tokens = verify_chain_offline(&bundle, &receipt, &trust, &expectation())?;
+    let name = |token: &VerifiedToken| token.workload().as_str().to_owned();
+    Ok(tokens.map(|tokens| tokens.iter().map(name).collect()))
+}
+
+#[test]
+fn the_tokens_of_a_receipt_s_chain_are_named_in_order() {
+    let both = chain(&["broker", "clinic"]);
+    let found = names(&both, both.clone()).unwrap().unwrap();
+    assert_eq!(found, ["broker", "clinic"]);
+    assert_eq!(names(&both, Vec::new()), Ok(None));
+}
+
+#[test]
+fn tokens_that_are_not_the_chain_s_are_refused() {
+    let both = chain(&["broker", "clinic"]);
+    let swapped = vec![both[1].clone(), both[0].clone()];
+    for other in [swapped, vec![both[0].clone()], [both.clone(), both.clone()].concat()] {
+        assert_eq!(names(&both, other), Err(ReceiptRefusal::Chain));
+    }
+    let forged = vec![both[0].replace('.', "..")];
+    assert!(matches!(names(&forged, forged.clone()), Err(ReceiptRefusal::Token(_))));
 }

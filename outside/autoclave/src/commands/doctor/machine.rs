@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::{Finding, State};
+use crate::deploy::party::Party;
 use crate::deploy::ports::{PORT_BASE, Ports};
 
 /// Below this a demo's ledgers and records may run out of room.
@@ -77,7 +78,8 @@ fn ports(dir: &Path) -> Finding {
     if dir.join("running.json").exists() {
         return Finding::new("ports", State::Good, "in use by the demo, see below");
     }
-    let taken = Ports::from_base(PORT_BASE).map(|ports| ports.taken()).unwrap_or_default();
+    let taken =
+        Ports::from_base(PORT_BASE).map(|ports| ports.taken(&Party::STARTS)).unwrap_or_default();
     if taken.is_empty() {
         return Finding::new(
             "ports",

@@ -2,6 +2,7 @@
 //! It belongs to the doctor.
 //! It asks the questions that a load balancer asks, and reads no party's data.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use autoclave_base::Problem;
@@ -12,6 +13,7 @@ use super::{Finding, State};
 use crate::Failure;
 use crate::deploy::configs::MODEL;
 use crate::deploy::model_state::trouble;
+use crate::deploy::redis;
 use crate::deploy::running::{RunningParty, RunningState};
 use crate::deploy::seed::failure;
 use crate::files;
@@ -69,6 +71,13 @@ fn after_death(state: &RunningState) -> String {
 
 async fn ask(party: &RunningParty, dir: &Path) -> Finding {
     let name = party.name.as_str();
+    if let Some(address) = redis_address(party) {
+        return if redis::answers(address).await {
+            Finding::new(name, State::Good, party.address.clone())
+        } else {
+            Finding::new(name, State::Bad, format!("{}: no answer", party.address))
+        };
+    }
     let (state, detail) = match Http::new(&party.address) {
         Err(error) => (State::Bad, error.to_string()),
         Ok(http) => match http.get(&party.ready_path).await {
@@ -82,6 +91,12 @@ async fn ask(party: &RunningParty, dir: &Path) -> Finding {
         return finding;
     }
     finding.advise(format!("Its log: {}", dir.join("logs").join(format!("{name}.log")).display()))
+}
+
+/// Where a party listens that says nothing over HTTP.
+fn redis_address(party: &RunningParty) -> Option<SocketAddr> {
+    let address = party.address.strip_prefix("http://").unwrap_or(&party.address);
+    if party.ready_path.is_empty() { address.parse().ok() } else { None }
 }
 
 fn unready(body: &[u8], status: u16) -> String {

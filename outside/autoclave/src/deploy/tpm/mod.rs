@@ -27,13 +27,18 @@ const LAUNCHER: &str = "autoclave-launcher";
 /// What a TPM in software consists of.
 const PROGRAMS: [&str; 3] = ["swtpm", "swtpm_setup", "certtool"];
 
-/// Makes sure that every enclave has an enrolled machine; the root that vouches for them.
-pub(super) fn ensure(layout: &Layout, binaries: &Path, keys: &Keys) -> Outcome<Root> {
+/// Makes sure that each of `enclaves` has an enrolled machine; the root that vouches for them.
+pub(super) fn ensure(
+    layout: &Layout,
+    binaries: &Path,
+    keys: &Keys,
+    enclaves: &[Party],
+) -> Outcome<Root> {
     check_programs()?;
     check_launcher(binaries)?;
     maker::ensure(layout)?;
     let station = keys::open_or_make(&layout.enrolment_key())?;
-    for party in Party::ENCLAVES {
+    for party in enclaves.iter().copied() {
         if !maker::is_made(layout, party) {
             let step = Step::begin(format!("TPM of {party} made"));
             maker::manufacture(layout, party)?;
@@ -48,7 +53,7 @@ pub(super) fn ensure(layout: &Layout, binaries: &Path, keys: &Keys) -> Outcome<R
     };
     // Only now: certificates that were just made are not valid earlier.
     let now = now();
-    for party in Party::ENCLAVES {
+    for party in enclaves.iter().copied() {
         write_platform(layout, party)?;
         if !enrol::is_valid(layout, party, now) {
             let step = Step::begin(format!("TPM of {party} enrolled"));
