@@ -106,7 +106,7 @@ impl Liar {
         loop {
             let words = read(&mut stream).await?;
             *self.asked.lock().unwrap() += 1;
-            words.iter().for_each(|word| self.heard.lock().unwrap().extend_from_slice(word));
+            self.heard.lock().unwrap().extend(words.iter().flatten());
             let lie = *self.lie.lock().unwrap();
             match lie {
                 Lie::Silent => std::future::pending().await,

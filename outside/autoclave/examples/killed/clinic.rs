@@ -81,7 +81,7 @@ impl Answered {
     /// The same again gives the same, and whatever was not answered is answered now.
     async fn is_kept(&self, session: &Session, image: &Image) -> Any<()> {
         let again = session.intake(&self.patient, image, &self.key).await.map_err(told)?;
-        if !self.admission.as_ref().is_none_or(|one| one.patient == again.patient) {
+        if self.admission.as_ref().is_some_and(|one| one.patient != again.patient) {
             return Err("a second patient".into());
         }
         accepted_is_kept(session, again.imaging_study).await?;

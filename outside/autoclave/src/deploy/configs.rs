@@ -280,7 +280,9 @@ mod tests {
         files::private_folder(&layout.data(Party::Cache)).unwrap();
         let read = |party| files::read_text(&layout.config(party)).unwrap();
         let cache = CacheKind::Attested;
-        let facts = Facts { ports: &ports, keys: &keys, model: Digest::of("model"), cache };
+        let root = Root::Software { jwk: Keys::public(&keys.platform) };
+        let model = Digest::of("model");
+        let facts = Facts { ports: &ports, keys: &keys, model, root: &root, cache };
         write(&layout, &facts).unwrap();
         assert!(read(Party::Diagnosis).contains(r#"callers = [["clinic"], ["cache", "clinic"]]"#));
         assert!(read(Party::Clinic).contains("[cache.attested]"));
