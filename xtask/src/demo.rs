@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use crate::shell::{self, Outcome, cargo, command, root};
 
 /// The binaries of one deployment.
-const PARTIES: [&str; 7] = [
+const PARTIES: [&str; 8] = [
     "autoclave-attestor",
     "autoclave-broker",
     "autoclave-cache",
