@@ -20,9 +20,10 @@ use http_body_util::{BodyExt as _, BodyStream, Limited};
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::Mutex;
 
-use crate::clock::now;
+use crate::clock::Clock;
 use crate::error::{ClientError, refused};
 use crate::http::{Http, HttpError};
+use autoclave_wire::Network;
 
 /// Where the sealed door is.
 const SEALED_PATH: &str = "/sealed";
@@ -46,6 +47,7 @@ pub struct Options {
 /// A connection to a deployment through its edge.
 pub struct Client {
     http: Http,
+    clock: Clock,
     trust: Trust,
     known: Mutex<Known>,
 }
@@ -75,16 +77,30 @@ enum Exchange {
 impl Client {
     /// Connects to a deployment: verifies its attestor, by evidence and release manifest.
     pub async fn connect(options: Options) -> Result<Self, ClientError> {
+        Self::connect_from(&Network::system(), Clock::system(), options).await
+    }
+
+    /// As [`Client::connect`], on a network and by a clock that a simulation makes up.
+    pub async fn connect_from(
+        network: &Network,
+        clock: Clock,
+        options: Options,
+    ) -> Result<Self, ClientError> {
         let address = |source| ClientError::Http { party: "edge".to_owned(), source };
-        let http = Http::new(&options.address).map_err(address)?;
-        let attestor = Arc::new(verify::attestor(&http, &options.trust).await?);
+        let http = Http::over(network, &options.address).map_err(address)?;
+        let attestor = Arc::new(verify::attestor(&http, &clock, &options.trust).await?);
         let known = Mutex::new(Known { attestor, peers: HashMap::new() });
-        Ok(Self { http, trust: options.trust, known })
+        Ok(Self { http, clock, trust: options.trust, known })
     }
 
     /// The attestor that is believed now.
     pub async fn attestor(&self) -> Arc<VerifiedAttestor> {
         Arc::clone(&self.known.lock().await.attestor)
+    }
+
+    /// The time by this client's clock.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// What the client starts from.
@@ -102,11 +118,12 @@ impl Client {
     /// An attestor that has rotated its keys or its manifest is verified again, once.
     pub async fn verify(&self, workload: &WorkloadName) -> Result<Arc<VerifiedPeer>, ClientError> {
         let attestor = self.attestor().await;
-        let peer = match verify::peer(&self.http, &attestor, workload).await {
+        let peer = match verify::peer(&self.http, &self.clock, &attestor, workload).await {
             Err(error) if verify::attestor_is_stale(&error) => {
-                let attestor = Arc::new(verify::attestor(&self.http, &self.trust).await?);
+                let attestor =
+                    Arc::new(verify::attestor(&self.http, &self.clock, &self.trust).await?);
                 self.known.lock().await.attestor = Arc::clone(&attestor);
-                verify::peer(&self.http, &attestor, workload).await?
+                verify::peer(&self.http, &self.clock, &attestor, workload).await?
             }
             outcome => outcome?,
         };
@@ -125,7 +142,7 @@ impl Client {
         workload: &WorkloadName,
         request: Request<Bytes>,
     ) -> Result<Answer, ClientError> {
-        let peer = self.peer(workload, now()).await?;
+        let peer = self.peer(workload, self.now()).await?;
         if let Exchange::Answered(response) = self.exchange(&peer, &request).await? {
             return Ok(Answer { response, peer, verified_again: false });
         }
@@ -155,7 +172,7 @@ impl Client {
     ) -> Result<Exchange, ClientError> {
         let party = peer.token().workload().as_str();
         let key = sealing_key(peer).ok_or_else(|| ClientError::NoSealingKey(party.to_owned()))?;
-        let (sealed, opening) = seal(request.clone().map(Cursor::new), &key, now())?;
+        let (sealed, opening) = seal(request.clone().map(Cursor::new), &key, self.now())?;
         let path = party_path(party, SEALED_PATH);
         let stream = sealed.into_stream();
         let answer = self.http.stream(&path, REQUEST_MEDIA_TYPE, stream).await;

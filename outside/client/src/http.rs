@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use autoclave_wire::{Connector, Network};
 use futures::{Stream, TryStreamExt as _};
 use http::uri::{Authority, Scheme, Uri};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
@@ -57,7 +58,7 @@ type Outgoing = UnsyncBoxBody<Bytes, std::io::Error>;
 #[derive(Clone)]
 pub struct Http {
     authority: Authority,
-    client: Client<HttpConnector, Outgoing>,
+    client: Client<Connector, Outgoing>,
 }
 
 /// A whole answer.
@@ -72,15 +73,18 @@ pub struct Answer {
 impl Http {
     /// A client for `http://host:port`.
     pub fn new(address: &str) -> Result<Self, HttpError> {
+        Self::over(&Network::system(), address)
+    }
+
+    /// As [`Http::new`], over a network that a simulation makes up.
+    pub fn over(network: &Network, address: &str) -> Result<Self, HttpError> {
         let uri: Uri = address.parse().map_err(|_| HttpError::Address)?;
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         if uri.scheme() != Some(&Scheme::HTTP) || !bare {
             return Err(HttpError::Address);
         }
         let authority = uri.into_parts().authority.ok_or(HttpError::Address)?;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)));
-        connector.set_nodelay(true);
+        let connector = network.connector(Duration::from_secs(CONNECT_SECONDS_MAX));
         let executor = TokioExecutor::new();
         let client = Client::builder(executor).pool_timer(TokioTimer::new()).build(connector);
         Ok(Self { authority, client })

@@ -14,7 +14,7 @@ use p256::elliptic_curve::Generate as _;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Answer, Client};
-use crate::clock::{now, random};
+use crate::clock::random;
 use crate::error::{ClientError, refused};
 use crate::saved::SavedSession;
 
@@ -137,7 +137,7 @@ impl Prover {
 
     async fn send_within(&self, ask: Ask, session: Option<&str>) -> Result<Answer, ClientError> {
         let facts = dpop::Facts { method: ask.method.as_str(), path: &ask.path, session };
-        let proof = dpop::prove(&self.key, facts, &mut random(), now());
+        let proof = dpop::prove(&self.key, facts, &mut random(), self.client.now());
         let mut request = Request::builder().method(ask.method).uri(&ask.path);
         request = request.header(dpop::HEADER, proof);
         if let Some(session) = session {

@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use autoclave_wire::Network;
 use http::{HeaderValue, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Incoming};
+use tokio::time::Instant;
 
 use crate::body::{BodyEnded, Watched};
 use crate::config::Config;
@@ -39,10 +41,10 @@ struct Draft {
 }
 
 impl Front {
-    pub(crate) fn new(config: Config, page: Page) -> Self {
+    pub(crate) fn new(config: Config, page: Page, network: &Network) -> Self {
         let limits = config.limits;
         let buckets = Buckets::new(limits.requests_per_second, limits.burst_requests);
-        Self { config, page, relay: Relay::new(limits), buckets: Mutex::new(buckets) }
+        Self { config, page, relay: Relay::new(limits, network), buckets: Mutex::new(buckets) }
     }
 
     /// Answers one request.

@@ -3,7 +3,7 @@
 //! A path, a query, a header's free text or an address never gets into it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use http::{HeaderMap, header};
 

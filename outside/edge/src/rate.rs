@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Addresses remembered at once: about 4 MiB. When all are busy, newcomers wait.
 const ADDRESSES_MAX: usize = 65_536;

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoclave_wire::{Connector, Network};
 use http::header::{self, HeaderName};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
@@ -31,7 +31,7 @@ const RESPONSE_HEADERS: &[HeaderName] =
 
 /// Connections to the parties.
 pub(crate) struct Relay {
-    client: Client<HttpConnector, Watched<Incoming>>,
+    client: Client<Connector, Watched<Incoming>>,
     limits: Limits,
 }
 
@@ -42,10 +42,8 @@ pub(crate) struct Relayed {
 }
 
 impl Relay {
-    pub(crate) fn new(limits: Limits) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(Duration::from_millis(CONNECT_MS)));
-        connector.set_nodelay(true);
+    pub(crate) fn new(limits: Limits, network: &Network) -> Self {
+        let connector = network.connector(Duration::from_millis(CONNECT_MS));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_PER_PARTY_MAX)

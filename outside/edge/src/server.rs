@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use autoclave_wire::{Listener, Network, Stream};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -53,7 +53,8 @@ impl BindError {
 
 /// An edge that listens.
 pub struct Edge {
-    listener: TcpListener,
+    listener: Listener,
+    network: Network,
     address: SocketAddr,
     config: Config,
     page: Page,
@@ -62,11 +63,16 @@ pub struct Edge {
 impl Edge {
     /// Reads what the page needs and opens the listening socket.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
+        Self::bind_on(Network::system(), config).await
+    }
+
+    /// As [`Edge::bind`], on a network that a simulation makes up.
+    pub async fn bind_on(network: Network, config: Config) -> Result<Self, BindError> {
         let page = Page::load(&config.page)?;
         let fail = |source| BindError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
-        let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, config, page })
+        let listener = network.listen(config.listen).await.map_err(fail)?;
+        let address = listener.address().map_err(fail)?;
+        Ok(Self { listener, network, address, config, page })
     }
 
     /// Where it listens.
@@ -75,21 +81,23 @@ impl Edge {
     }
 
     /// Relays until `stop` is ready, then lets open requests end within the drain's deadline.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) {
         let limits = self.config.limits;
         let (drain, draining) = watch::channel(false);
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let crowd = Crowd::new(limits.connections_per_address_max);
-        let front = Arc::new(Front::new(self.config, self.page));
+        let front = Arc::new(Front::new(self.config, self.page, &self.network));
         let mut open = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
             let place = tokio::select! {
+                biased;
                 () = &mut stop => break,
                 place = Arc::clone(&places).acquire_owned() => place,
             };
             let Ok(place) = place else { break };
             let accepted = tokio::select! {
+                biased;
                 () = &mut stop => break,
                 accepted = self.listener.accept() => accepted,
             };
@@ -119,7 +127,7 @@ async fn finish(mut open: JoinSet<()>, deadline: Duration) {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     from: SocketAddr,
     places: (OwnedSemaphorePermit, Member),
     stall: Duration,
@@ -128,7 +136,6 @@ struct Connection {
 impl Connection {
     async fn serve(self, front: SharedFront, mut draining: watch::Receiver<bool>) {
         let _places = self.places;
-        let _ = self.stream.set_nodelay(true);
         let from = self.from.ip();
         let service = service_fn(move |request| {
             let front = Arc::clone(&front);
@@ -142,6 +149,7 @@ impl Connection {
             .serve_connection(io, service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
+            biased;
             _ = connection.as_mut() => return,
             _ = draining.wait_for(|draining| *draining) => (),
         }

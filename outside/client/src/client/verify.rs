@@ -10,7 +10,7 @@ use autoclave_base::ids::WorkloadName;
 use http::Method;
 
 use super::{party_path, unreachable};
-use crate::clock::{now, random};
+use crate::clock::{Clock, random};
 use crate::error::{ClientError, refused};
 use crate::http::{Answer, Http};
 
@@ -18,11 +18,15 @@ use crate::http::{Answer, Http};
 const ATTESTOR: &str = "attestor";
 
 /// Verifies the attestor.
-pub(super) async fn attestor(http: &Http, trust: &Trust) -> Result<VerifiedAttestor, ClientError> {
+pub(super) async fn attestor(
+    http: &Http,
+    clock: &Clock,
+    trust: &Trust,
+) -> Result<VerifiedAttestor, ClientError> {
     let mut check = AttestorCheck::start(trust, &mut random());
     while let Some(ask) = check.next() {
         let answer = carry(http, &ask, ATTESTOR).await?;
-        let judged = check.answer(answer.status.as_u16(), &answer.body, now());
+        let judged = check.answer(answer.status.as_u16(), &answer.body, clock.now());
         judged.map_err(|source| not_believed(ATTESTOR, source))?;
     }
     check.finish().map_err(|source| not_believed(ATTESTOR, source))
@@ -31,6 +35,7 @@ pub(super) async fn attestor(http: &Http, trust: &Trust) -> Result<VerifiedAttes
 /// Verifies a party.
 pub(super) async fn peer(
     http: &Http,
+    clock: &Clock,
     attestor: &VerifiedAttestor,
     workload: &WorkloadName,
 ) -> Result<VerifiedPeer, ClientError> {
@@ -38,7 +43,7 @@ pub(super) async fn peer(
     let mut check = PeerCheck::start(attestor, workload.clone(), &mut random());
     while let Some(ask) = check.next() {
         let answer = carry(http, &ask, party).await?;
-        let judged = check.answer(answer.status.as_u16(), &answer.body, now());
+        let judged = check.answer(answer.status.as_u16(), &answer.body, clock.now());
         judged.map_err(|source| not_believed(party, source))?;
     }
     check.finish().map_err(|source| not_believed(party, source))
