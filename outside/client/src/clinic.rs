@@ -2,7 +2,9 @@
 //! It belongs to the integrator.
 //! A result is given out only with a receipt that was checked.
 
+use autoclave_attest::handshake::AttestorTranscript;
 use autoclave_attest::receipt::ReceiptBundle;
+use autoclave_attest::token::KeySet;
 use autoclave_base::ids::{ImagingStudyId, WorkloadName};
 use autoclave_base::{b64, jcs};
 use http::Method;
@@ -141,19 +143,31 @@ async fn bundle(
         Some(token) => token.to_owned(),
         None => token_of(client, workload).await?,
     };
-    let attestor = client.attestor().await;
+    let response = jcs::digest(&answer["result"]).map_err(|_| malformed())?;
     let chain = answer["chain"].as_array().into_iter().flatten();
     let chain = chain.filter_map(|token| token.as_str().map(str::to_owned)).collect();
-    let response = jcs::digest(&answer["result"]).map_err(|_| malformed())?;
-    Ok(ReceiptBundle {
-        receipt,
-        token,
-        chain,
-        jwks: attestor.keys().clone(),
-        attestor: Some(attestor.transcript().clone()),
-        ledger: answer["ledger"].clone(),
-        response,
-    })
+    let (jwks, attestor) = match (&answer["jwks"], &answer["attestor"]) {
+        (Value::Null, _) | (_, Value::Null) => attestor_now(client).await,
+        (jwks, attestor) => attestor_then(jwks, attestor)?,
+    };
+    let (attestor, ledger) = (Some(attestor), answer["ledger"].clone());
+    Ok(ReceiptBundle { receipt, token, chain, jwks, attestor, ledger, response })
+}
+
+/// The attestor of the hour in which the diagnosis was filed: its keys and its manifest may
+/// have changed since, and the receipt's token is of then.
+fn attestor_then(
+    jwks: &Value,
+    attestor: &Value,
+) -> Result<(KeySet, AttestorTranscript), ClientError> {
+    let jwks = KeySet::deserialize(jwks).map_err(|_| malformed())?;
+    Ok((jwks, AttestorTranscript::deserialize(attestor).map_err(|_| malformed())?))
+}
+
+/// The attestor as this client knows it.
+async fn attestor_now(client: &Client) -> (KeySet, AttestorTranscript) {
+    let attestor = client.attestor().await;
+    (attestor.keys().clone(), attestor.transcript().clone())
 }
 
 /// The token that an enclave shows now.
