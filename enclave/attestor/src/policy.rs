@@ -2,6 +2,8 @@
 //! newer ones only. The release key's holder decides what stands in it; the machine's
 //! administrator decides only when the attestor sees it. An older manifest never returns.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +15,6 @@ use autoclave_cell::ledger::AppendError;
 use autoclave_cell::{BootError, Cell, StateError};
 use autoclave_ledger::{Event, Label};
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncReadExt as _;
 
 /// Where the last policy is remembered in the state.
 const STATE_NAME: &str = "attestor/policy";
@@ -32,7 +33,7 @@ struct Remembered {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyError {
     #[error("the manifest cannot be read")]
-    Unreadable(#[source] std::io::Error),
+    Unreadable(#[source] io::Error),
     #[error(transparent)]
     Manifest(#[from] ManifestRefusal),
     #[error("what is remembered of the manifest is damaged")]
@@ -71,7 +72,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// Reads the manifest; one older than the state remembers is refused.
     pub(crate) async fn open(cell: &Cell, path: PathBuf) -> Result<Self, PolicyError> {
-        let manifest = admit(cell, &read(&path).await?).await?;
+        let manifest = admit(cell, &read(cell, &path).await?).await?;
         Ok(Self { path, in_force: Mutex::new(Arc::new(manifest)) })
     }
 
@@ -82,7 +83,7 @@ impl Policy {
 
     /// Looks at the file again. To be called by one task only.
     pub(crate) async fn keep(&self, cell: &Cell) -> Result<(), PolicyError> {
-        let raw = read(&self.path).await?;
+        let raw = read(cell, &self.path).await?;
         if raw != self.in_force().raw() {
             let manifest = Arc::new(admit(cell, &raw).await?);
             *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = manifest;
@@ -91,11 +92,15 @@ impl Policy {
     }
 }
 
-async fn read(path: &Path) -> Result<String, PolicyError> {
-    let file = tokio::fs::File::open(path).await.map_err(PolicyError::Unreadable)?;
-    let (mut raw, bytes_max) = (String::new(), JWS_BYTES_MAX as u64 + 1);
-    file.take(bytes_max).read_to_string(&mut raw).await.map_err(PolicyError::Unreadable)?;
-    Ok(raw.trim_end().to_owned())
+async fn read(cell: &Cell, path: &Path) -> Result<String, PolicyError> {
+    let path = path.to_owned();
+    let read = move || {
+        let (mut raw, bytes_max) = (String::new(), JWS_BYTES_MAX as u64 + 1);
+        File::open(path)?.take(bytes_max).read_to_string(&mut raw)?;
+        Ok(raw.trim_end().to_owned())
+    };
+    let done = cell.machine().block_on(read).await;
+    done.unwrap_or_else(|panicked| Err(io::Error::other(panicked))).map_err(PolicyError::Unreadable)
 }
 
 /// Verifies a manifest and, where it changes the policy, says so in the ledger before it
