@@ -7,6 +7,7 @@ mod reproduce;
 mod running;
 mod sbom;
 mod shell;
+mod storm;
 mod suites;
 mod tcb;
 mod test;
@@ -20,7 +21,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [ARGUMENTS]     build, then start all parties on loopback until Ctrl-C
                        (--check: headless, one diagnosis, a JSON summary; --help: all)
   test [SUITE...]      all suites, or those named; prints what was skipped and why
-  storm [--seconds N] [--seed N]  processes killed at random under load, round by round
+  storm [--seed N]     the simulated world on one seed after the other, without end, or
+                       on one again (--from N, --seconds S); --processes [--seconds N]
+                       [--seed N]: real processes killed at random under load, in rounds
   bench [seal|infer|servers]
                        figures beside peers, in turn in one run, into BENCHMARKS.md
   tidy                 what a program can check of our style: sizes, layering, words
@@ -35,8 +38,8 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("demo") => demo::run(&rest),
         Some("test") => test::run(&rest),
-        Some("storm") => suites::storm(&rest),
         Some("bench") => bench::run(&rest),
+        Some("storm") => storm::run_storm(&rest),
         Some("tidy") => tidy::run(),
         Some("tcb") => tcb::run(&rest),
         Some("sbom") => sbom::run(),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::running::RunningDemo;
 use crate::shell::{Outcome, cargo, has, output, root, run};
-use crate::{demo, sbom, tcb, tidy};
+use crate::{demo, sbom, storm, tcb, tidy};
 
 /// How a suite ended, failures apart.
 pub(crate) enum Ran {
@@ -41,6 +41,11 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite { name: "format", what: "rustfmt", run: format },
     Suite { name: "unit", what: "all crates' own tests and doc examples", run: unit },
+    Suite {
+        name: "world",
+        what: "all parties on one seed after the other, with all that goes wrong",
+        run: || passed(storm::suite()),
+    },
     Suite {
         name: "demo",
         what: "a sealed diagnosis through five processes",
@@ -95,7 +100,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "deny", what: "licences, bans, sources of dependencies", run: deny },
 ];
 
-pub(crate) use broken::longer as storm;
+pub(crate) use broken::longer;
 
 /// Where `demo` leaves what `interop` checks.
 const CHECK_FOLDER: &str = "target/check";
