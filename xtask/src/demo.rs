@@ -25,6 +25,12 @@ pub(crate) fn build() -> Outcome {
     shell::run(cargo(), &arguments)
 }
 
+/// Builds all that any suite runs, in one way, so that nothing is built twice: the parties,
+/// the tests and the programs beside them, with the features that tests switch on.
+pub(crate) fn build_for_suites() -> Outcome {
+    shell::run(cargo(), &["build", "--locked", "--workspace", "--all-targets"])
+}
+
 /// The command line that the build made.
 pub(crate) fn autoclave() -> String {
     root().join("target/debug/autoclave").to_string_lossy().into_owned()

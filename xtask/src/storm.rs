@@ -2,8 +2,8 @@
 //! one of them again and prints all that happened. With `--processes` the storm is over
 //! real processes instead.
 
-use crate::shell::{Outcome, cargo, root, run};
-use crate::suites;
+use crate::shell::{Outcome, root, run};
+use crate::{demo, suites};
 
 /// Seconds of the suite `world`: as many seeds as fit.
 const SUITE_SECONDS: &str = "60";
@@ -25,8 +25,7 @@ pub(crate) fn suite() -> Outcome {
 }
 
 fn world(arguments: &[&str]) -> Outcome {
-    // In the one way that all suites build programs, so that nothing is built twice.
-    run(cargo(), &["build", "--locked", "--workspace", "--bins", "--examples"])?;
+    demo::build_for_suites()?;
     let program = root().join("target/debug/examples/world");
     run(&program.to_string_lossy(), arguments)
 }

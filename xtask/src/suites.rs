@@ -131,7 +131,7 @@ fn format() -> Result<Ran, String> {
 
 fn unit() -> Result<Ran, String> {
     // The parties' binaries too: tests that kill processes start them.
-    demo::build()?;
+    demo::build_for_suites()?;
     if has("cargo-nextest", "--version") {
         run(cargo(), &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])?;
     } else {
@@ -152,7 +152,7 @@ fn lint() -> Result<Ran, String> {
 
 fn sealed_diagnosis() -> Result<Ran, String> {
     let folder = emptied(CHECK_FOLDER)?;
-    demo::build()?;
+    demo::build_for_suites()?;
     let summary = output(&demo::autoclave(), &["demo", "--check", "--dir", &folder])?;
     fs::write(root().join(CHECK_FOLDER).join("summary.json"), summary)
         .map_err(|cause| format!("{CHECK_FOLDER}/summary.json: {cause}"))?;
@@ -161,7 +161,7 @@ fn sealed_diagnosis() -> Result<Ran, String> {
 
 /// Runs an example program; it is built as the unit tests are, which built it already.
 fn example(name: &str, arguments: &[&str]) -> Result<Ran, String> {
-    run(cargo(), &["build", "--locked", "--workspace", "--examples"])?;
+    demo::build_for_suites()?;
     let program = root().join("target/debug/examples").join(name);
     passed(run(&program.to_string_lossy(), arguments))
 }

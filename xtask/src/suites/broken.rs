@@ -2,7 +2,8 @@
 //! Their programs are examples of the command line's crate, which the unit tests build.
 
 use super::{Ran, debian, emptied, passed, skipped};
-use crate::shell::{Outcome, cargo, has, root, run};
+use crate::demo;
+use crate::shell::{Outcome, has, root, run};
 
 /// The storm of a test run: under a minute, everybody killed twice or three times.
 const STORM: [&str; 6] = ["--diagnoses", "40", "--kills", "12", "--seed", "1"];
@@ -52,7 +53,7 @@ fn reads_memory() -> bool {
 /// Builds everything in the one way that unit tests do, and runs an example over an empty
 /// folder of its own.
 fn program(name: &str, arguments: &[&str]) -> Result<Ran, String> {
-    run(cargo(), &["build", "--locked", "--workspace", "--bins", "--examples"])?;
+    demo::build_for_suites()?;
     let folder = emptied(&format!("target/{name}"))?;
     let program = root().join("target/debug/examples").join(name);
     passed(run(&program.to_string_lossy(), &[&[folder.as_str()], arguments].concat()))

@@ -19,7 +19,7 @@ pub(super) fn attested() -> Result<Ran, String> {
 }
 
 fn cached(kind: &str) -> Result<Ran, String> {
-    demo::build()?;
+    demo::build_for_suites()?;
     let folder = emptied(&format!("target/cached-{kind}"))?;
     example("cached", &[kind, &folder])
 }

@@ -32,7 +32,7 @@ pub(super) fn browser() -> Result<Ran, String> {
     if !has("chromium", "--version") && !debian("chromium") {
         return skipped("chromium is not installed and could not be (apt-get install chromium)");
     }
-    demo::build()?;
+    demo::build_for_suites()?;
     walk(&emptied("target/browser")?)?;
     Ok(Ran::Passed)
 }

@@ -20,7 +20,7 @@ pub(super) fn sealer() -> Result<Ran, String> {
     portals::same(&root().join(HOME).join("dist"), built.as_ref())?;
     let tests = format!("{HOME}/test.mjs");
     run("node", &[&tests, "unit"])?;
-    demo::build()?;
+    demo::build_for_suites()?;
     let folder = emptied("target/sealer-demo")?;
     let binaries = root().join("target/debug").to_string_lossy().into_owned();
     run("node", &[&tests, "demo", &folder, &binaries, PORTS])?;

@@ -15,7 +15,7 @@ pub(super) fn tpm() -> Result<Ran, String> {
     if !has_swtpm() && (!installed() || !has_swtpm()) {
         return skipped("swtpm could not be installed (apt-get install swtpm swtpm-tools)");
     }
-    demo::build()?;
+    demo::build_for_suites()?;
     tests()?;
     let folder = emptied("target/check-tpm")?;
     let summary =
@@ -33,8 +33,6 @@ fn tests() -> Result<(), String> {
         let words = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
         return run(cargo(), &[&words[..], &["--run-ignored=only", "-E", &filter]].concat());
     }
-    // What the tests launch; `cargo test` with a selection does not build it.
-    run(cargo(), &["build", "--workspace", "--locked", "--examples"])?;
     let test = ["test", "--workspace", "--locked"];
     run(cargo(), &[&test[..], &["--test", TESTS, "--", "--ignored"]].concat())?;
     run(cargo(), &[&test[..], &["--lib", TESTS, "--", "--ignored"]].concat())
