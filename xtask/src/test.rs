@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every suite in order, cheapest first. A suite that this machine
-//! cannot run is skipped by name with its reason; nothing is skipped in silence.
+//! cannot run is skipped by name with its reason; nothing is skipped in silence, and a
+//! failure keeps no other suite from running.
 
 use std::time::Instant;
 
@@ -15,24 +16,31 @@ pub(crate) fn run(names: &[String]) -> Outcome {
     }
     let chosen = |suite: &&Suite| names.is_empty() || names.iter().any(|name| name == suite.name);
     let mut lines = Vec::new();
+    let mut failed = 0_usize;
     for suite in SUITES.iter().filter(chosen) {
-        lines.push(one(suite)?);
+        let (line, is_failure) = one(suite);
+        failed += usize::from(is_failure);
+        lines.push(line);
     }
     say("\nsuites:");
     for line in &lines {
         say(line);
     }
-    Ok(())
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} suites failed", lines.len())) }
 }
 
-fn one(suite: &Suite) -> Result<String, String> {
+/// How one suite ended, and whether it failed; the others run all the same.
+fn one(suite: &Suite) -> (String, bool) {
     say(&format!("\n== {}: {}", suite.name, suite.what));
     let began = Instant::now();
-    match (suite.run)() {
-        Ok(Ran::Passed) => {
-            Ok(format!("  passed   {} ({} s)", suite.name, began.elapsed().as_secs()))
+    let outcome = (suite.run)();
+    let took = began.elapsed().as_secs();
+    match outcome {
+        Ok(Ran::Passed) => (format!("  passed   {} ({took} s)", suite.name), false),
+        Ok(Ran::Skipped(why)) => (format!("  SKIPPED  {}: {why}", suite.name), false),
+        Err(message) => {
+            say(&format!("suite {} failed: {message}", suite.name));
+            (format!("  FAILED   {} ({took} s): {message}", suite.name), true)
         }
-        Ok(Ran::Skipped(why)) => Ok(format!("  SKIPPED  {}: {why}", suite.name)),
-        Err(message) => Err(format!("suite {} failed: {message}", suite.name)),
     }
 }
