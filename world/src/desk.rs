@@ -23,7 +23,7 @@ use crate::story::Story;
 
 /// After the storm everything must succeed within this time: a request that hangs, the
 /// longest pause of a renewal, and a restart that waits for another.
-pub(crate) const LIVENESS: Duration = Duration::from_secs(600);
+pub(crate) const LIVENESS: Duration = Duration::from_mins(10);
 /// A person's patience, at most.
 const PATIENCE_SECONDS: u64 = 100;
 
@@ -91,7 +91,7 @@ impl Desk {
     pub(crate) async fn admit(&mut self, case: &Case) -> Option<Admission> {
         let admission = loop {
             let patience = self.patience();
-            let outcome = within(patience, self.admit_once(case)).await;
+            let outcome = within(patience, Box::pin(self.admit_once(case))).await;
             match self.again("admit", case, outcome).await {
                 Ok(admission) => break admission,
                 Err(true) => {}
@@ -128,7 +128,7 @@ impl Desk {
     pub(crate) async fn diagnose(&mut self, case: &Case, admission: &Admission) -> Option<()> {
         loop {
             let patience = self.patience();
-            let outcome = within(patience, self.diagnose_once(admission)).await;
+            let outcome = within(patience, Box::pin(self.diagnose_once(admission))).await;
             match self.again("diagnose", case, outcome).await {
                 Ok(diagnosis) => {
                     self.story.diagnosed(&self.shared, case, &diagnosis);
@@ -188,7 +188,7 @@ impl Desk {
         let client = Client::connect_from(&network, clock, options).await;
         let client = client.map_err(|error| error.code().into_owned())?;
         let peer = client.verify(&clinic()).await.map_err(|error| error.code().into_owned())?;
-        self.story.saw_token(&self.shared, &peer.token().digest().to_string());
+        Story::saw_token(&self.shared, &peer.token().digest().to_string());
         Ok(Arc::new(client))
     }
 
@@ -207,9 +207,9 @@ impl Desk {
         self.shared.trace.holds(code != KEY_REUSED, || "an intake contradicts itself".to_owned());
         if error.is_unauthenticated() && code.starts_with("session.") {
             let client = self.connect().await?;
-            for account in 0..STAFF.len() {
-                self.sessions[account] = sign_in(&client, &STAFF[account]).await?;
-                self.shared.trace.say(format!("{} signed in", STAFF[account].user));
+            for (session, account) in self.sessions.iter_mut().zip(&STAFF) {
+                *session = sign_in(&client, account).await?;
+                self.shared.trace.say(format!("{} signed in", account.user));
             }
         }
         Err(code)

@@ -14,7 +14,7 @@ impl Dice {
     }
 
     /// A number for the `nth` question of the kind `what`.
-    pub(crate) fn roll(&self, what: &str, nth: u64) -> u64 {
+    pub(crate) fn roll(self, what: &str, nth: u64) -> u64 {
         let mut hash = Sha256::new();
         hash.update(self.0.to_be_bytes());
         hash.update(nth.to_be_bytes());
@@ -24,12 +24,12 @@ impl Dice {
     }
 
     /// A number below `bound`; 0 where that is 0.
-    pub(crate) fn below(&self, what: &str, nth: u64, bound: u64) -> u64 {
+    pub(crate) fn below(self, what: &str, nth: u64, bound: u64) -> u64 {
         self.roll(what, nth).checked_rem(bound).unwrap_or(0)
     }
 
     /// Whether something of so many in a thousand happens.
-    pub(crate) fn happens(&self, what: &str, nth: u64, per_thousand: u64) -> bool {
+    pub(crate) fn happens(self, what: &str, nth: u64, per_thousand: u64) -> bool {
         self.below(what, nth, 1000) < per_thousand
     }
 }

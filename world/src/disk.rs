@@ -74,7 +74,7 @@ impl Medium {
     }
 
     /// The power is gone: of what was not durable, a part may be there.
-    pub(crate) fn cut_power(&self, dice: &Dice, party: Party) {
+    pub(crate) fn cut_power(&self, dice: Dice, party: Party) {
         let mut content = self.lock();
         let content = &mut *content;
         content.cuts += 1;
@@ -85,9 +85,9 @@ impl Medium {
             let torn = dice.below(&format!("torn {}", party.name()), nth, more + 1);
             content.journal.truncate(kept + usize::try_from(torn).unwrap_or(0));
         } else {
-            content.journal = content.durable.clone();
+            content.journal.clone_from(&content.durable);
         }
-        content.durable = content.journal.clone();
+        content.durable.clone_from(&content.journal);
         for (at, (path, before)) in std::mem::take(&mut content.unsettled).into_iter().enumerate() {
             if dice.happens(&format!("unsettled {} {at}", party.name()), nth, 500) {
                 match before {
@@ -178,7 +178,8 @@ impl Disk for LifeDisk {
         }
         {
             let mut content = self.medium.lock();
-            content.durable = content.journal.clone();
+            let content = &mut *content;
+            content.durable.clone_from(&content.journal);
         }
         self.alive("after an fsync")
     }

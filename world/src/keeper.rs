@@ -71,8 +71,8 @@ async fn recover(shared: &Shared, party: Party) -> bool {
     }
     match (shared.mischief, party) {
         (Some(Mischief::NeverBack), Party::Diagnosis) => return false,
-        (Some(Mischief::OldDisk), Party::Diagnosis) => old_disk(shared, party),
-        (Some(Mischief::LostRecords), Party::Clinic) => old_disk(shared, party),
+        (Some(Mischief::OldDisk), Party::Diagnosis)
+        | (Some(Mischief::LostRecords), Party::Clinic) => old_disk(shared, party),
         _ => {}
     }
     let nth = shared.dice.below("downtime", party.index() as u64, 10_000);

@@ -26,7 +26,7 @@ use crate::story::Story;
 /// When the simulation begins.
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// Setting up has no storm, and takes this long by its own clock at most.
-const SET_UP_MAX: Duration = Duration::from_secs(300);
+const SET_UP_MAX: Duration = Duration::from_mins(5);
 /// Pixels of the scan's sides.
 const SIDE: u32 = 64;
 
@@ -89,7 +89,7 @@ impl Lab {
         let weather = weather(seed, mischief);
         let (shared, notices) = Shared::new(seed, &self.root, weather, mischief, self.now, media);
         let began = Instant::now();
-        storm::run(&shared, notices, &self.cast).await;
+        Box::pin(storm::run(&shared, notices, &self.cast)).await;
         Ok(Outcome {
             seed,
             broken: shared.trace.all_broken(),
@@ -163,7 +163,7 @@ async fn insist(desk: &Desk, party: &WorkloadName, deployment: &Deployment, ask:
 }
 
 async fn wait_for_model(client: &Client) {
-    let ready = || http::Request::get("/v2/models/brain-mri/ready").body(Default::default());
+    let ready = || http::Request::get("/v2/models/brain-mri/ready").body(Vec::new().into());
     while let Ok(request) = ready() {
         let answer = client.send(&desk::name(Party::Diagnosis), request).await;
         if answer.is_ok_and(|answer| answer.response.status().is_success()) {

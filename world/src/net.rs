@@ -153,7 +153,7 @@ impl View {
             let (to, fate) = (door.party.name(), connection.fate);
             shared.trace.say(format!("net {} > {to} #{number}: {fate:?}", connection.from));
         }
-        let (near, far) = End::both(connection);
+        let (near, far) = End::both(&connection);
         let arrived = match door.arriving {
             Mailbox::Cell(door) => door.try_send(Box::new(far)).is_ok(),
             Mailbox::Wire(door) => door.try_send(Box::new(far)).is_ok(),

@@ -157,7 +157,7 @@ impl Shared {
         }
         self.trace.say(format!("kill {} {at}", party.name()));
         self.deaths.fetch_add(1, Ordering::SeqCst);
-        self.media[party.index()].cut_power(&self.dice, party);
+        self.media[party.index()].cut_power(self.dice, party);
         self.net.forget(party);
         files::take_snapshot(&self.root, party, &self.trace);
         self.died[party.index()].notify_waiters();

@@ -81,7 +81,7 @@ impl Story {
     }
 
     /// A client was shown a token; its verdict must be durable.
-    pub(crate) fn saw_token(&self, shared: &Shared, digest: &str) {
+    pub(crate) fn saw_token(shared: &Shared, digest: &str) {
         let lines = shared.media[Party::Attestor.index()].durable_count(digest);
         shared.trace.holds(lines == 1, || format!("a token has {lines} durable verdicts"));
     }

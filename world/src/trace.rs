@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use autoclave_base::Digest;
 use tokio::time::Instant;
 
-/// Broken rules that are kept; the first says what to mend.
+/// Broken rules that are kept, each once; the first says what to mend.
 const BROKEN_MAX: usize = 20;
 
 /// The story of one run.
@@ -39,7 +39,8 @@ impl Trace {
     pub(crate) fn broken(&self, rule: impl AsRef<str>) {
         self.say(format!("BROKEN {}", rule.as_ref()));
         let mut told = self.told();
-        if told.broken.len() < BROKEN_MAX {
+        let known = told.broken.iter().any(|known| known == rule.as_ref());
+        if !known && told.broken.len() < BROKEN_MAX {
             told.broken.push(rule.as_ref().to_owned());
         }
     }

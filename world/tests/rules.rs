@@ -1,6 +1,8 @@
 //! The simulation itself: a seed is the same story twice, and each rule that is broken on
 //! purpose is noticed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use autoclave_world::{Lab, Mischief, Outcome, scratch};

@@ -49,7 +49,7 @@ pub(crate) enum Fate {
 
 impl Fate {
     /// The fate of the connection `name`; something happens to so many in a thousand.
-    pub(crate) fn of(dice: &Dice, name: &str, per_thousand: u64) -> Self {
+    pub(crate) fn of(dice: Dice, name: &str, per_thousand: u64) -> Self {
         if !dice.happens(name, 1, per_thousand) {
             return Self::Fine;
         }

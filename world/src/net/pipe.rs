@@ -46,7 +46,7 @@ impl Connection {
     pub(super) fn new(view: View, to: SocketAddr, party: Party, name: &str) -> Self {
         let View { shared, who: from, .. } = view;
         let trouble = shared.trouble();
-        let fate = Fate::of(&shared.dice, name, trouble);
+        let fate = Fate::of(shared.dice, name, trouble);
         let (ways, sent) = Default::default();
         Self { shared, from, to, party, fate, name: name.to_owned(), ways, sent }
     }
@@ -200,8 +200,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    pub(super) fn both(connection: Arc<Connection>) -> (Self, Self) {
-        let end = |side| Self { connection: Arc::clone(&connection), side, waiting: None };
+    pub(super) fn both(connection: &Arc<Connection>) -> (Self, Self) {
+        let end = |side| Self { connection: Arc::clone(connection), side, waiting: None };
         (end(Side::Near), end(Side::Far))
     }
 }
