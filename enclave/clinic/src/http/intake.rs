@@ -135,7 +135,8 @@ async fn admit(
             let resources = resources(&permit, ids, &checked.intake, &image, now)?;
             let content_type = checked.content_type;
             let image = checked.image.into_inner();
-            store.admit(&key, NewAdmission { ids, resources: &resources, content_type, image, now })
+            store
+                .admit(&key, &NewAdmission { ids, resources: &resources, content_type, image, now })
         }
     });
     match filed.await? {

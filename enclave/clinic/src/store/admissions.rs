@@ -60,7 +60,7 @@ impl Store {
     pub(crate) fn admit(
         &self,
         key: &IntakeKey,
-        admission: NewAdmission<'_>,
+        admission: &NewAdmission<'_>,
     ) -> Result<Admitted, StoreError> {
         let ids = admission.ids;
         let (patient_key, wrapped) = self.keys().new_patient(ids.patient, &mut Entropy);

@@ -53,7 +53,7 @@ fn admit(store: &Store, key: &IntakeKey) -> Admitted {
         .unwrap();
     let content_type = ImageType::Png;
     let new = NewAdmission { ids, resources: &resources, content_type, image: png(), now: NOW };
-    store.admit(key, new).unwrap()
+    store.admit(key, &new).unwrap()
 }
 
 fn key(number: u8) -> IntakeKey {
@@ -105,7 +105,7 @@ fn a_large_image_is_stored_in_parts_that_cannot_be_exchanged() {
         image: image.clone(),
         now: NOW,
     };
-    store.admit(&IntakeKey { clerk, ..key(1) }, new).unwrap();
+    store.admit(&IntakeKey { clerk, ..key(1) }, &new).unwrap();
     let (head, read) = store.image(ids.patient, ids.imaging_study).unwrap().unwrap();
     assert_eq!((head.parts, read == image), (3, true));
     let exchange = [(1, 9), (3, 1), (9, 3)]
@@ -141,7 +141,7 @@ fn an_admission_that_fails_halfway_leaves_nothing() {
     let resources = [];
     let (ids, content_type) = (new_ids(), ImageType::Png);
     let new = NewAdmission { ids, resources: &resources, content_type, image: png(), now: NOW };
-    assert!(store.admit(&key(1), new).is_err());
+    assert!(store.admit(&key(1), &new).is_err());
     run(&store, "DROP TRIGGER full");
     assert!(store.admission(ids.imaging_study).unwrap().is_none());
     assert!(store.image(ids.patient, ids.imaging_study).unwrap().is_none());

@@ -3,6 +3,7 @@
 //! A form that is not listed here is not found: compression and encryption hide a marker.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use autoclave_base::b64;
 
@@ -29,7 +30,7 @@ pub(crate) type Found = BTreeSet<(&'static str, &'static str)>;
 /// All forms of all markers, ready to be searched for.
 pub(crate) struct Needles {
     names: Vec<&'static str>,
-    needles: Vec<Needle>,
+    all: Vec<Needle>,
     prefixes: Vec<bool>,
 }
 
@@ -47,10 +48,10 @@ pub(crate) fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         forms.push((form, standard.collect()));
         forms.push((form, url));
     }
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    forms.push(("hex", hex.to_uppercase().into_bytes()));
-    forms.push(("hex", hex.into_bytes()));
-    let percent: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let plain = hex("", bytes);
+    forms.push(("hex", plain.to_uppercase().into_bytes()));
+    forms.push(("hex", plain.into_bytes()));
+    let percent = hex("%", bytes);
     forms.push(("percent", percent.to_uppercase().into_bytes()));
     forms.push(("percent", percent.into_bytes()));
     let listed: Vec<String> = bytes.iter().map(u8::to_string).collect();
@@ -60,6 +61,15 @@ pub(crate) fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         forms.extend(text_forms(text));
     }
     forms
+}
+
+/// Bytes in hexadecimal, each after `mark`.
+pub(crate) fn hex(mark: &str, bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in bytes {
+        let _infallible = write!(hex, "{mark}{byte:02x}");
+    }
+    hex
 }
 
 /// Forms that only texts have.
@@ -100,16 +110,16 @@ impl Needles {
     /// Prepares all forms.
     pub(crate) fn new(markers: &[Marker]) -> Self {
         let mut seen = BTreeSet::new();
-        let (mut needles, mut prefixes) = (Vec::new(), vec![false; 1 << (8 * PREFIX_BYTES)]);
+        let (mut all, mut prefixes) = (Vec::new(), vec![false; 1 << (8 * PREFIX_BYTES)]);
         for (marker, planted) in markers.iter().enumerate() {
             for (form, bytes) in forms(&planted.bytes) {
                 prefixes[prefix(&bytes)] = true;
                 if seen.insert(bytes.clone()) {
-                    needles.push(Needle { marker, form, bytes });
+                    all.push(Needle { marker, form, bytes });
                 }
             }
         }
-        Self { names: markers.iter().map(|marker| marker.name).collect(), needles, prefixes }
+        Self { names: markers.iter().map(|marker| marker.name).collect(), all, prefixes }
     }
 
     /// What stands in `hay`.
@@ -119,7 +129,7 @@ impl Needles {
             if !self.prefixes[prefix(window)] {
                 continue;
             }
-            let here = self.needles.iter().filter(|needle| hay[at..].starts_with(&needle.bytes));
+            let here = self.all.iter().filter(|needle| hay[at..].starts_with(&needle.bytes));
             found.extend(here.map(|needle| (self.names[needle.marker], needle.form)));
         }
         found
@@ -127,7 +137,7 @@ impl Needles {
 
     /// Longest form: what is read in pieces overlaps by so many bytes.
     pub(crate) fn longest(&self) -> usize {
-        self.needles.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default()
+        self.all.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default()
     }
 }
 

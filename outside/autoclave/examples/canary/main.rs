@@ -138,6 +138,6 @@ async fn metrics(scene: &Scene, control: &Marker) -> Any<String> {
     if !all.contains("autoclave_requests_total{") {
         return Err("no counters".into());
     }
-    let percent: String = control.bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let percent = forms::hex("%", &control.bytes).to_uppercase();
     Ok(format!("{all}# {percent}\n"))
 }

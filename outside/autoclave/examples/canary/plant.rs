@@ -3,6 +3,7 @@
 //! It belongs to the test.
 //! What a client would have to send in clear to leak is not sent: that would be its own leak.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::common::scene::{self, Scene};
 use super::common::{Any, pictures, told};
-use super::forms::{Marker, Needles};
+use super::forms::{self, Marker, Needles};
 use super::sinks::{self, Findings};
 use super::{CONTROL, MEMORY};
 
@@ -86,7 +87,7 @@ impl Planted {
 fn text(name: &'static str) -> Marker {
     let mut random = [0; MARKER_BYTES];
     rand::Rng::fill_bytes(&mut clock::random(), &mut random);
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = forms::hex("", &random);
     // Headers, paths and DICOM's default repertoire take ASCII only.
     let ascii = ["control", "path", "header", "DICOM name", "DICOM comment"].contains(&name);
     let letter = if ascii { "o" } else { "ö" };
@@ -158,7 +159,7 @@ impl<'a> Run<'a> {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
-        self.errors.push_str(&format!("{error} {error:?} {}\n", error.code()));
+        let _infallible = writeln!(self.errors, "{error} {error:?} {}", error.code());
         if let ClientError::Refused { problem, .. } = &error {
             self.errors.push_str(&String::from_utf8_lossy(&problem.to_json()));
             self.errors.push('\n');
@@ -187,7 +188,8 @@ impl<'a> Run<'a> {
         let password = self.planted.text("password");
         let account = Account { user: "canary".into(), password, ..accounts[0].clone() };
         let keys = Keys::open(&self.scene.layout)?;
-        seed::staff(&self.scene.client, &keys.administrator, &[account.clone()]).await?;
+        seed::staff(&self.scene.client, &keys.administrator, std::slice::from_ref(&account))
+            .await?;
         let user = self.planted.text("user name");
         let code = account.code(clock::now())?;
         let wrong = format!("{}x", account.password);

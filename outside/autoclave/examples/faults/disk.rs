@@ -91,20 +91,17 @@ fn fill(folder: &Path) -> Any<()> {
 /// Asks until it is refused; the code.
 async fn refused(scene: &Scene, party: Party, image: &Image) -> Any<String> {
     for _ in 0..REQUESTS_MAX {
-        let code = match party {
-            Party::Attestor => {
-                let verified = scene.client.verify(&scene::workload(Party::Clinic)?).await;
-                verified.err().map(|error| error.code().into_owned())
-            }
-            _ => {
-                let key = idempotency_key();
-                let intake = scene.session.intake(&scene::patient(&key), image, &key).await;
-                match intake {
-                    Err(error) => Some(error.code().into_owned()),
-                    Ok(admission) => {
-                        let diagnosis = scene.session.diagnosis(admission.imaging_study).await;
-                        diagnosis.err().map(|error| error.code().into_owned())
-                    }
+        let code = if party == Party::Attestor {
+            let verified = scene.client.verify(&scene::workload(Party::Clinic)?).await;
+            verified.err().map(|error| error.code().into_owned())
+        } else {
+            let key = idempotency_key();
+            let intake = scene.session.intake(&scene::patient(&key), image, &key).await;
+            match intake {
+                Err(error) => Some(error.code().into_owned()),
+                Ok(admission) => {
+                    let diagnosis = scene.session.diagnosis(admission.imaging_study).await;
+                    diagnosis.err().map(|error| error.code().into_owned())
                 }
             }
         };

@@ -290,7 +290,7 @@ impl Message {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let fields: String = self.fields.iter().map(|line| format!("{line}\r\n")).collect();
+        let fields: String = self.fields.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect();
         let head = format!("{}\r\n{fields}content-length: {}\r\n\r\n", self.start, self.body.len());
         [head.as_bytes(), &self.body].concat()
     }

@@ -17,7 +17,7 @@ use super::works;
 
 /// Longest that any of them may be kept: the longest patience of a door (30 s), and what a
 /// busy machine adds.
-const GIVEN_UP_WITHIN: Duration = Duration::from_secs(60);
+const GIVEN_UP_WITHIN: Duration = Duration::from_mins(1);
 /// Pause between two bytes of somebody slow.
 const DRIP_PAUSE: Duration = Duration::from_secs(1);
 /// Connections of one stranger, more than any door takes at once.
@@ -96,7 +96,7 @@ async fn be(kind: Slow, at: SocketAddr, post: &str, get: &str) {
         }
         Slow::HalfBody => {
             let _ = stream.write_all(head.as_bytes()).await;
-            let _ = stream.write_all(&[7; 50_000]).await;
+            let _ = stream.write_all(&vec![7; 50_000]).await;
         }
         Slow::NeverReads => {
             let ask = format!("GET {get} HTTP/1.1\r\nhost: x\r\n\r\n");

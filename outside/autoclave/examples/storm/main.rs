@@ -58,13 +58,13 @@ async fn round(folder: &Path, plan: &Plan, seed: u64) -> Any<()> {
     let (tell, progress) = watch::channel(0);
     let storm = kills::Storm { diagnoses: plan.diagnoses, kills: plan.kills, seed };
     let Scene { parties, client, session, .. } = &mut scene;
-    let (work, seen, struck) = tokio::join!(
+    let (work, watched, struck) = tokio::join!(
         work::all(session, plan.diagnoses, seed, tell),
         work::watch_ledgers(client, progress.clone()),
         storm.rage(parties, progress),
     );
-    let (work, seen, struck) = (work?, seen?, struck?);
-    let found = afterwards::check(&mut scene, &work, &seen).await?;
+    let (work, watched, struck) = (work?, watched?, struck?);
+    let found = afterwards::check(&mut scene, &work, &watched).await?;
     say(format!(
         "seed {seed}: {} diagnoses in {} s; {struck}; {}; {found}",
         work.done.len(),
