@@ -1,19 +1,8 @@
-//! What a refused caller is told, and which refusals are lines of the ledger. The cache's.
-//! Strangers cannot fill the disk: only attested code that may not call here makes a line,
-//! at most one in a while; every refusal is counted.
+//! What a refused caller is told. The cache's. Every refusal is counted, and the ledger
+//! hears of those that the cell's budget has room for, so that nobody fills the disk.
 
-use std::sync::{Mutex, PoisonError};
-
-use autoclave_base::UnixTime;
 use autoclave_cell::{Cell, Refusal};
-use autoclave_ledger::{Event, Label};
 use http::StatusCode;
-
-/// Least time between two lines: whoever calls in error calls often.
-const LINE_SECONDS_MIN: u64 = 60;
-
-/// The refusal that says that a whole chain verified, and names nobody who may call.
-const NOT_ACCEPTED: &str = "chain.not_accepted";
 
 /// There is no such value.
 pub(crate) const MISSING: Refusal = Refusal::not_found("cache.missing", "There is no such value.");
@@ -33,31 +22,16 @@ pub(crate) const TOO_LARGE: Refusal =
 pub(crate) const BUSY: Refusal =
     Refusal::unavailable("cache.busy", "Too many values at once; try again in a while.");
 
-/// When the last line was written.
-#[derive(Default)]
-pub(crate) struct Lines(Mutex<Option<UnixTime>>);
-
-impl Lines {
-    /// Counts a refusal of a chain, and writes its line where it is due.
-    pub(crate) async fn note(&self, cell: &Cell, refusal: Refusal) -> Refusal {
-        cell.metrics().count("cache_refusals", label(&refusal));
-        if refusal.code() != NOT_ACCEPTED || !self.due(cell.now()) {
-            return refusal;
-        }
-        match cell.ledger().append(line()).await {
-            Ok(_) => refusal,
-            Err(error) => Refusal::internal(error.code()),
-        }
+/// Counts a refusal of a chain and tells the ledger of it, within the cell's budget.
+pub(crate) async fn note(cell: &Cell, refusal: Refusal) -> Refusal {
+    cell.metrics().count("cache_refusals", label(&refusal));
+    if !refusal.status().is_client_error() {
+        return refusal;
     }
-
-    fn due(&self, now: UnixTime) -> bool {
-        // A time; a panic elsewhere leaves it whole.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|last| now < last || now.since(last) >= LINE_SECONDS_MIN);
-        if due {
-            *last = Some(now);
-        }
-        due
+    let code = refusal.cause().unwrap_or_else(|| refusal.code());
+    match cell.tell_refusal("cache", code).await {
+        Ok(_) => refusal,
+        Err(error) => error.into(),
     }
 }
 
@@ -67,34 +41,7 @@ fn label(refusal: &Refusal) -> &'static str {
         "chain.missing" => "missing",
         "chain.link_refused" => "link_refused",
         "chain.replayed" => "replayed",
-        NOT_ACCEPTED => "not_accepted",
+        "chain.not_accepted" => "not_accepted",
         _ => "other",
-    }
-}
-
-fn line() -> Event {
-    Event::Refusal {
-        operation: Label::code("cache"),
-        code: Label::code(NOT_ACCEPTED),
-        rule: None,
-        claim: None,
-        expected: None,
-        found: None,
-        workload: None,
-        token: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_seldom() {
-        let (lines, now) = (Lines::default(), UnixTime::from_seconds(1_800_000_000));
-        assert!(lines.due(now));
-        assert!(!lines.due(now.plus(LINE_SECONDS_MIN - 1)));
-        assert!(lines.due(now.plus(LINE_SECONDS_MIN)));
-        assert!(lines.due(now), "a clock that was set back does not silence it");
     }
 }

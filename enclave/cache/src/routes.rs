@@ -21,7 +21,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::Settings;
-use crate::refusals::{BUSY, Lines, MISSING, NAME, SECONDS, TOO_LARGE, WISH};
+use crate::refusals::{BUSY, MISSING, NAME, SECONDS, TOO_LARGE, WISH, note};
 use crate::shelf::{Shelf, place};
 
 /// Bodies in memory at one time: 128 MiB at the very worst, whoever sends them.
@@ -32,14 +32,13 @@ pub(crate) struct Service {
     cell: Arc<Cell>,
     settings: Settings,
     shelf: Shelf,
-    lines: Lines,
     bodies: Semaphore,
 }
 
 impl Service {
     pub(crate) fn new(cell: Arc<Cell>, settings: Settings) -> Self {
-        let (shelf, lines) = (Shelf::default(), Lines::default());
-        Self { cell, settings, shelf, lines, bodies: Semaphore::new(BODIES_MAX) }
+        let (shelf, bodies) = (Shelf::default(), Semaphore::new(BODIES_MAX));
+        Self { cell, settings, shelf, bodies }
     }
 
     /// Reads the request and establishes who asks.
@@ -51,7 +50,7 @@ impl Service {
         let chain = self.cell.chain(&parts, Digest::of(&body), &self.settings.callers).await;
         match chain {
             Ok(caller) => Ok(Admitted { parts, body, caller }),
-            Err(refusal) => Err(self.lines.note(&self.cell, refusal).await),
+            Err(refusal) => Err(note(&self.cell, refusal).await),
         }
     }
 }
