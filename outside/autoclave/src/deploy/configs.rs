@@ -128,24 +128,29 @@ fn role(party: Party, facts: &Facts<'_>) -> Table {
         Party::Attestor => attestor(),
         Party::Broker => broker_role(facts.keys),
         Party::Diagnosis => diagnosis(broker, facts),
-        Party::Clinic => Table::from_iter([
-            ("broker".to_owned(), broker),
-            ("diagnosis".to_owned(), table([("url", text(url(ports, Party::Diagnosis)))])),
-            ("staff".to_owned(), table([("administrators", Value::Array(vec![administrator]))])),
-            ("cache".to_owned(), cache(facts)),
-        ]),
+        Party::Clinic => {
+            let own = [
+                ("broker", broker),
+                ("diagnosis", table([("url", text(url(ports, Party::Diagnosis)))])),
+                ("staff", table([("administrators", Value::Array(vec![administrator]))])),
+            ];
+            let cache = cache(facts).map(|cache| ("cache", cache));
+            own.into_iter().chain(cache).map(|(name, value)| (name.to_owned(), value)).collect()
+        }
         Party::Cache => Table::from_iter([("callers".to_owned(), chains(&[&[Party::Clinic]]))]),
         Party::Edge | Party::Redis => Table::new(),
     }
 }
 
-/// Where the clinic keeps its copies; an empty table is in its process.
-fn cache(facts: &Facts<'_>) -> Value {
+/// Where the clinic keeps its copies; no table means in its process.
+fn cache(facts: &Facts<'_>) -> Option<Value> {
     let at = |name, url| table([(name, table([("url", text(url))]))]);
     match facts.cache {
-        CacheKind::InProcess => table([]),
-        CacheKind::Redis => at("redis", format!("redis://{}", facts.ports.sealed(Party::Redis))),
-        CacheKind::Attested => at("attested", url(facts.ports, Party::Cache)),
+        CacheKind::InProcess => None,
+        CacheKind::Redis => {
+            Some(at("redis", format!("redis://{}", facts.ports.sealed(Party::Redis))))
+        }
+        CacheKind::Attested => Some(at("attested", url(facts.ports, Party::Cache))),
     }
 }
 
@@ -252,6 +257,8 @@ mod tests {
         let first = Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap());
         write(&layout, &facts).unwrap();
         assert_eq!(first, Party::STARTS.map(|party| files::read(&layout.config(party)).unwrap()));
+        let clinic = files::read_text(&layout.config(Party::Clinic)).unwrap();
+        assert!(!clinic.contains("cache"), "in process where nothing is said");
     }
 
     #[test]
