@@ -27,6 +27,9 @@ const PORTS: std::ops::Range<u16> = 27_000..27_400;
 /// Ports of one deployment.
 const PORTS_EACH: u16 = 20;
 
+/// Requests in a second, far beyond what these programs make.
+const RATE: u32 = 10_000;
+
 /// A deployment that runs.
 pub(crate) struct Scene {
     pub(crate) layout: Layout,
@@ -103,6 +106,7 @@ impl Scene {
     ) -> Any<Self> {
         let layout = Layout::new(&options.dir)?;
         let keys = Keys::open(&layout)?;
+        lift_rate(&layout)?;
         let mut parties = Parties::new(layout.clone(), options);
         for party in [Party::Attestor, Party::Broker, Party::Edge] {
             parties.restart(party).await?;
@@ -119,6 +123,14 @@ impl Scene {
         let session = Arc::new(sign_in(&client, account).await?);
         Ok(Self { layout, keys, ports: options.ports, parties, client, session })
     }
+}
+
+/// All requests come from one address here, which stands for many: the edge lets so many in.
+fn lift_rate(layout: &Layout) -> Any<()> {
+    let path = layout.config(Party::Edge);
+    let text = std::fs::read_to_string(&path)?;
+    let limits = format!("[limits]\nrequests_per_second = {RATE}\nburst_requests = {RATE}\n");
+    Ok(std::fs::write(&path, format!("{text}\n{limits}"))?)
 }
 
 /// A client that verifies anew.
