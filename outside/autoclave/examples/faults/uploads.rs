@@ -15,7 +15,7 @@ use super::common::{Any, say};
 /// The largest image that is taken.
 const IMAGE_BYTES: usize = 200_000_000;
 /// Uploads at one time.
-const UPLOADS: usize = 4;
+const UPLOADS: usize = 8;
 /// Memory of each enclave: 1.5 GiB.
 const MEMORY_BYTES: u64 = 3 << 29;
 /// Refusals that say clearly that there is no room.
