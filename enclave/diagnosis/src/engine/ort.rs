@@ -18,11 +18,14 @@ use thiserror::Error;
 
 use super::{Engine, IoSpec, LoadError, RunError, TensorSpec};
 use crate::config::LibraryConfig;
-use crate::pool::JOBS_RUNNING_MAX;
 use crate::tensor::{Tensor, TensorView};
 
 /// A native library; ONNX Runtime 1.31 for x86-64 has 28 MiB.
 const LIBRARY_BYTES_MAX: u64 = 512 << 20;
+
+/// One run at a time has all threads: two at once took a tenth more processor time for each
+/// and 70 MB more memory (U-Net, 2 cores). The pool's other job is decoded meanwhile.
+const SESSIONS: usize = 1;
 
 /// ONNX Runtime allows one environment in a process, and no library can be unloaded.
 static LOADED: OnceLock<(Digest, Environment)> = OnceLock::new();
@@ -131,8 +134,8 @@ fn environment(
     Ok(builder.with_global_thread_pool(pool).build()?)
 }
 
-/// A model in ONNX Runtime. A session runs one request at a time, so there is one for each
-/// job that the pool lets run; they share threads and packed weights.
+/// A model in ONNX Runtime. A session runs one request at a time; whoever finds it taken
+/// waits for it.
 pub(super) struct Ort {
     free: Mutex<Vec<Session>>,
     freed: Condvar,
@@ -178,7 +181,7 @@ fn sessions(library: &Library, onnx: &[u8]) -> ort::Result<Vec<Session>> {
         let builder = Session::builder(library.environment)?.with_memory_pattern(false)?;
         builder.with_prepacked_weights(&weights)?.commit_from_memory(onnx)
     };
-    (0..JOBS_RUNNING_MAX).map(session).collect()
+    (0..SESSIONS).map(session).collect()
 }
 
 impl Engine for Ort {
