@@ -4,6 +4,7 @@
 //! does I/O.
 
 pub mod b64;
+pub mod cbor;
 mod digest;
 pub mod guard;
 pub mod ids;
