@@ -14,6 +14,7 @@
 pub mod administrators;
 mod broker;
 pub mod config;
+pub mod keep;
 pub mod refusals;
 pub mod release;
 mod routes;
