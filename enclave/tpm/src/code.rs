@@ -18,11 +18,17 @@ pub(crate) const QUOTE: Code = Code(0x158, "Quote");
 pub(crate) const HMAC: Code = Code(0x155, "HMAC");
 pub(crate) const NV_READ_PUBLIC: Code = Code(0x169, "NV_ReadPublic");
 pub(crate) const NV_READ: Code = Code(0x14e, "NV_Read");
+pub(crate) const NV_WRITE: Code = Code(0x137, "NV_Write");
+pub(crate) const NV_DEFINE_SPACE: Code = Code(0x12a, "NV_DefineSpace");
 
 /// `TPM_SU_CLEAR`: PCRs at their first values.
 pub(crate) const SU_CLEAR: u16 = 0;
 /// `TPM_CAP_HANDLES`
 pub(crate) const CAP_HANDLES: u32 = 1;
+/// `TPM_CAP_TPM_PROPERTIES`
+pub(crate) const CAP_PROPERTIES: u32 = 6;
+/// `TPM_PT_MANUFACTURER`
+pub(crate) const PT_MANUFACTURER: u32 = 0x105;
 /// Handles asked for at once: more than any TPM has slots.
 pub(crate) const HANDLES_MAX: u32 = 64;
 /// `TRANSIENT_FIRST`

@@ -5,7 +5,7 @@
 use autoclave_base::Secret;
 
 use crate::command::Command;
-use crate::pcr::{self, PCRS};
+use crate::pcr::{self, PCRS, PCRS_ALL};
 use crate::wire::Writer;
 use crate::{Tpm, TpmError, code};
 
@@ -43,11 +43,7 @@ pub struct Quote {
 impl Tpm {
     /// The attestation key's `TPMT_PUBLIC`, if the key was made.
     pub fn ak(&mut self) -> Result<Option<AkPublic>, TpmError> {
-        match self.read_public(AK_HANDLE) {
-            Ok(public) => Ok(Some(AkPublic(public))),
-            Err(error) if error.is(code::RC_HANDLE_1) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.public(AK_HANDLE)?.map(AkPublic))
     }
 
     /// The attestation key's `TPMT_PUBLIC`; the key is made if it is not there.
@@ -95,11 +91,34 @@ impl Tpm {
 
     /// The registers 0 to 15 and `extra` (at most 32 bytes), signed by the attestation key.
     pub fn quote(&mut self, extra: &[u8; 32]) -> Result<Quote, TpmError> {
-        let ask = Command::new(code::QUOTE).owned(AK_HANDLE).sized(extra).u16(code::ALG_NULL);
-        let answer = self.run(ask.with(|rest| rest.raw(pcr::selection(0..PCRS).bytes())))?;
+        self.quote_by(AK_HANDLE, extra, 0..PCRS)
+    }
+
+    /// The registers 0 to 23 and `extra`, signed by the key at `handle` in its own scheme.
+    pub fn quote_all(&mut self, handle: u32, extra: &[u8; 32]) -> Result<Quote, TpmError> {
+        self.quote_by(handle, extra, 0..PCRS_ALL)
+    }
+
+    fn quote_by(
+        &mut self,
+        key: u32,
+        extra: &[u8],
+        pcrs: std::ops::Range<usize>,
+    ) -> Result<Quote, TpmError> {
+        let ask = Command::new(code::QUOTE).owned(key).sized(extra).u16(code::ALG_NULL);
+        let answer = self.run(ask.with(|rest| rest.raw(pcr::selection(pcrs).bytes())))?;
         let mut answer = answer.parameters();
         let attest = answer.sized()?.to_vec();
         Ok(Quote { attest, signature: answer.rest().to_vec() })
+    }
+
+    /// The `TPMT_PUBLIC` of the key at `handle`, if there is one.
+    pub fn public(&mut self, handle: u32) -> Result<Option<Vec<u8>>, TpmError> {
+        match self.read_public(handle) {
+            Ok(public) => Ok(Some(public)),
+            Err(error) if error.is(code::RC_HANDLE_1) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn read_public(&mut self, handle: u32) -> Result<Vec<u8>, TpmError> {

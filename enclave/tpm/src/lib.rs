@@ -23,7 +23,7 @@ use device::Link;
 pub use device::{Device, DeviceRefusal};
 pub use error::TpmError;
 pub use key::{AK_HANDLE, AkPublic, Quote};
-pub use pcr::{FIRST_OURS, PCRS, Pcrs};
+pub use pcr::{FIRST_OURS, PCRS, PCRS_ALL, Pcrs};
 pub use platform::{Platform, PlatformError};
 
 /// One conversation with a TPM. It ends when dropped; nothing of it stays in the TPM's few
@@ -71,6 +71,20 @@ impl Tpm {
         let mut answer = answer.parameters();
         let (_more, _kind, count) = (answer.u8()?, answer.u32()?, answer.u32()?);
         (0..count.min(code::HANDLES_MAX)).map(|_| answer.u32()).collect()
+    }
+
+    /// Who made the TPM: four letters (`IFX`, `AMD`, `MSFT`, `IBM` for one in software…).
+    pub fn maker(&mut self) -> Result<String, TpmError> {
+        let ask = Command::new(code::GET_CAPABILITY).u32(code::CAP_PROPERTIES);
+        let answer = self.run(ask.u32(code::PT_MANUFACTURER).u32(1))?;
+        let mut answer = answer.parameters();
+        let (_more, _kind, _count) = (answer.u8()?, answer.u32()?, answer.u32()?);
+        let (_property, letters) = (answer.u32()?, answer.u32()?.to_be_bytes());
+        Ok(letters
+            .iter()
+            .filter(|byte| byte.is_ascii_graphic())
+            .map(|byte| char::from(*byte))
+            .collect())
     }
 
     /// Empties a slot.

@@ -9,6 +9,8 @@ use crate::{Tpm, TpmError, code};
 
 /// The registers that evidence is about: 0 to 15.
 pub const PCRS: usize = 16;
+/// All registers of a bank: what a confidential VM's evidence is about.
+pub const PCRS_ALL: usize = 24;
 /// The first register that is the launcher's; those below are the firmware's.
 pub const FIRST_OURS: usize = 8;
 
@@ -40,8 +42,18 @@ impl Tpm {
 
     /// The values of registers 0 to 15.
     pub fn pcrs(&mut self) -> Result<Pcrs, TpmError> {
-        let mut values = [[0; 32]; PCRS];
-        for first in (0..PCRS).step_by(AT_ONCE) {
+        self.registers()
+    }
+
+    /// The values of registers 0 to 23.
+    pub fn all_pcrs(&mut self) -> Result<[[u8; 32]; PCRS_ALL], TpmError> {
+        self.registers()
+    }
+
+    /// The values of the first registers: a multiple of eight.
+    fn registers<const N: usize>(&mut self) -> Result<[[u8; 32]; N], TpmError> {
+        let mut values = [[0; 32]; N];
+        for first in (0..N).step_by(AT_ONCE) {
             self.read_pcrs(first, &mut values[first..first + AT_ONCE])?;
         }
         Ok(values)

@@ -104,3 +104,37 @@ fn a_machine_that_loses_power_often_still_attests() {
         machine.reboot();
     }
 }
+
+#[test]
+#[ignore = "needs swtpm: cargo xtask test tpm"]
+fn memory_is_defined_written_and_read_as_the_owner() {
+    const INDEX: u32 = 0x0140_0002;
+    let machine = Maker::new().machine();
+    let mut tpm = Tpm::open(&machine.device()).unwrap();
+    assert_eq!(tpm.nv_area(INDEX, 2000).unwrap(), None);
+    for fill in [1, 2] {
+        tpm.nv_put(INDEX, &[fill; 1300]).unwrap();
+        assert_eq!(tpm.nv_area(INDEX, 2000).unwrap().unwrap(), [fill; 1300]);
+    }
+    assert_eq!(tpm.nv_area(INDEX, 1299).unwrap_err().code(), "tpm.malformed");
+    assert_eq!(tpm.maker().unwrap(), "IBM");
+    assert_eq!(tpm.public(0x8100_0003).unwrap(), None);
+}
+
+/// Without our launcher the secret is that of what booted, whatever it is.
+#[test]
+#[ignore = "needs swtpm: cargo xtask test tpm"]
+fn another_kernel_or_command_line_gets_another_secret() {
+    let mut machine = Maker::new().machine();
+    let mut secret = |pcr: usize, what: &str| {
+        machine.reboot();
+        let mut tpm = Tpm::open(&machine.device()).unwrap();
+        tpm.extend(pcr, &Digest::of(what)).unwrap();
+        tpm.booted_secret().unwrap()
+    };
+    let first = secret(4, "kernel");
+    assert!(first.same_as(&secret(4, "kernel")));
+    for pcr in [4, 7, 8, 9, 11, 12] {
+        assert!(!first.same_as(&secret(pcr, "other")), "{pcr}");
+    }
+}
