@@ -46,13 +46,13 @@ fn main() -> Any<()> {
 
 fn engine(kind: &str, threads: NonZeroU8, library: &[String]) -> Any<EngineConfig> {
     match (kind, library) {
-        ("rten", []) => Ok(EngineConfig::Rten { threads }),
+        ("rten", []) => Ok(EngineConfig::Rten { threads, runs: NonZeroU8::MIN }),
         ("ort", [path]) => {
             let library = LibraryConfig {
                 digest: Digest::of(std::fs::read(path)?),
                 path: PathBuf::from(path),
             };
-            Ok(EngineConfig::Ort { threads, library })
+            Ok(EngineConfig::Ort { threads, runs: NonZeroU8::MIN, library })
         }
         _ => Err(USAGE.into()),
     }

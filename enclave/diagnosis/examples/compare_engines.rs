@@ -26,8 +26,12 @@ fn main() -> Any<()> {
     let model = std::fs::read(arguments.next().unwrap_or_else(|| MODEL.to_owned()))?;
     let threads = NonZeroU8::new(2).ok_or("threads")?;
     let library = LibraryConfig { digest: Digest::of(std::fs::read(&path)?), path };
-    let ours = run(&Runtime::start(&EngineConfig::Rten { threads })?, &model)?;
-    let theirs = run(&Runtime::start(&EngineConfig::Ort { threads, library })?, &model)?;
+    let ours =
+        run(&Runtime::start(&EngineConfig::Rten { threads, runs: NonZeroU8::MIN })?, &model)?;
+    let theirs = run(
+        &Runtime::start(&EngineConfig::Ort { threads, runs: NonZeroU8::MIN, library })?,
+        &model,
+    )?;
     let apart = |(a, b): (&f32, &f32)| (a - b).abs();
     let farthest = ours.data().iter().zip(theirs.data()).map(apart).fold(0.0, f32::max);
     say(&format!("farthest apart of {} probabilities: {farthest:e}", ours.data().len()));

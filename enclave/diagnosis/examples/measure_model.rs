@@ -48,7 +48,8 @@ fn main() -> Any<()> {
     let folder = PathBuf::from(arguments.next().ok_or("usage: measure_model FOLDER [MODEL]")?);
     let model = fs::read(arguments.next().unwrap_or_else(|| MODEL.to_owned()))?;
     let threads = NonZeroU8::new(2).ok_or("threads")?;
-    let engine = Runtime::start(&EngineConfig::Rten { threads })?.load(&model)?;
+    let engine =
+        Runtime::start(&EngineConfig::Rten { threads, runs: NonZeroU8::MIN })?.load(&model)?;
     let mut patients: BTreeMap<String, Overlap> = BTreeMap::new();
     for (patient, slice) in slices(&folder)? {
         measure(

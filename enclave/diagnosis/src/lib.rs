@@ -44,7 +44,7 @@ pub async fn build(cell: Arc<Cell>, config: Config) -> Result<Routes, BootError>
     let broker = Arc::new(cell.peer(broker, &config.broker.url)?);
     let shelf = Arc::new(Shelf::new(&config.models));
     fill(&cell, &broker, &runtime, &shelf, config.models).await;
-    let service = Service::new(cell, Arc::clone(&shelf), runtime.label(), config.callers);
+    let service = Service::new(cell, Arc::clone(&shelf), &runtime, config.callers);
     let routes = Routes::sealed(http::router(Arc::new(service)));
     Ok(routes.ready_when(move || shelf.ready().map_err(ShelfRefusal::code)))
 }

@@ -8,8 +8,8 @@ use autoclave_cell::Machine;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Jobs that run at once: an engine uses all cores for one image already.
-pub const JOBS_RUNNING_MAX: usize = 2;
+/// Jobs that run at once beside those in the engine: one image is decoded meanwhile.
+pub const JOBS_DECODING_MAX: usize = 1;
 /// Requests that are read, wait or run. At a quarter of a second for each image, the
 /// last of them waits eight seconds.
 pub const JOBS_MAX: usize = 64;
@@ -51,9 +51,9 @@ pub struct Place {
 }
 
 impl Pool {
-    /// A pool of `machine` that runs [`JOBS_RUNNING_MAX`] at once and admits [`JOBS_MAX`].
-    pub fn new(machine: &Machine) -> Self {
-        Self::bounded(machine, JOBS_RUNNING_MAX, JOBS_MAX)
+    /// A pool of `machine` for an engine with `runs` at once; admits [`JOBS_MAX`].
+    pub fn new(machine: &Machine, runs: usize) -> Self {
+        Self::bounded(machine, runs + JOBS_DECODING_MAX, JOBS_MAX)
     }
 
     /// A pool that runs `running` jobs at once and admits `admitted` in all.

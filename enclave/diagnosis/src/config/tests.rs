@@ -16,7 +16,10 @@ fn with(from: &str, to: &str) -> Result<Config, toml::de::Error> {
 #[test]
 fn the_example_is_read() {
     let config = parse(EXAMPLE).unwrap();
-    assert_eq!(config.engine, EngineConfig::Rten { threads: NonZeroU8::new(2).unwrap() });
+    assert_eq!(
+        config.engine,
+        EngineConfig::Rten { threads: NonZeroU8::new(2).unwrap(), runs: NonZeroU8::MIN }
+    );
     assert_eq!(config.callers, [[WorkloadName::parse("clinic").unwrap()]]);
     let model = &config.models[0];
     assert_eq!((model.input.as_str(), model.output.as_str()), ("image", "probability"));
@@ -25,7 +28,7 @@ fn the_example_is_read() {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let bare = EXAMPLE.replace("[engine]\nkind = \"rten\"\nthreads = 2\n", "");
+    let bare = EXAMPLE.replace("kind = \"rten\"\nthreads = 2  # of one run\n", "kind = \"rten\"\n");
     let bare: String = bare
         .lines()
         .filter(|line| !line.contains("as by default"))

@@ -5,6 +5,7 @@
 mod ort;
 mod rten;
 mod spec;
+mod turns;
 
 use autoclave_base::Digest;
 use thiserror::Error;
@@ -74,6 +75,7 @@ impl RunError {
 pub struct Runtime {
     kind: Kind,
     threads: usize,
+    runs: usize,
 }
 
 enum Kind {
@@ -85,13 +87,17 @@ impl Runtime {
     /// Prepares the configured engine. For `ort` that checks the library's digest and
     /// loads exactly the bytes that were digested.
     pub fn start(config: &EngineConfig) -> Result<Self, LibraryRefusal> {
-        let (kind, threads) = match config {
-            EngineConfig::Rten { threads } => (Kind::Rten, *threads),
-            EngineConfig::Ort { threads, library } => {
-                (Kind::Ort(Library::open(library, usize::from(threads.get()))?), *threads)
-            }
+        let threads = usize::from(config.threads().get());
+        let kind = match config {
+            EngineConfig::Rten { .. } => Kind::Rten,
+            EngineConfig::Ort { library, .. } => Kind::Ort(Library::open(library, threads)?),
         };
-        Ok(Self { kind, threads: usize::from(threads.get()) })
+        Ok(Self { kind, threads, runs: usize::from(config.runs().get()) })
+    }
+
+    /// How many runs there are at once.
+    pub const fn runs(&self) -> usize {
+        self.runs
     }
 
     /// Name and version for receipts and metadata.
@@ -113,8 +119,8 @@ impl Runtime {
     /// Loads a model whose digest the caller has checked.
     pub fn load(&self, onnx: &[u8]) -> Result<Box<dyn Engine>, LoadError> {
         match &self.kind {
-            Kind::Rten => Ok(Box::new(rten::Rten::load(onnx, self.threads)?)),
-            Kind::Ort(library) => Ok(Box::new(ort::Ort::load(library, onnx)?)),
+            Kind::Rten => Ok(Box::new(rten::Rten::load(onnx, self.threads, self.runs)?)),
+            Kind::Ort(library) => Ok(Box::new(ort::Ort::load(library, onnx, self.runs)?)),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use autoclave_base::Digest;
 use ort::environment::{Environment, GlobalThreadPoolOptions};
@@ -16,16 +16,13 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use thiserror::Error;
 
+use super::turns::Turns;
 use super::{Engine, IoSpec, LoadError, RunError, TensorSpec};
 use crate::config::LibraryConfig;
 use crate::tensor::{Tensor, TensorView};
 
 /// A native library; ONNX Runtime 1.31 for x86-64 has 28 MiB.
 const LIBRARY_BYTES_MAX: u64 = 512 << 20;
-
-/// One run at a time has all threads: two at once took a tenth more processor time for each
-/// and 70 MB more memory (U-Net, 2 cores). The pool's other job is decoded meanwhile.
-const SESSIONS: usize = 1;
 
 /// ONNX Runtime allows one environment in a process, and no library can be unloaded.
 static LOADED: OnceLock<(Digest, Environment)> = OnceLock::new();
@@ -134,54 +131,31 @@ fn environment(
     Ok(builder.with_global_thread_pool(pool).build()?)
 }
 
-/// A model in ONNX Runtime. A session runs one request at a time; whoever finds it taken
-/// waits for it.
+/// A model in ONNX Runtime. A session runs one request at a time.
 pub(super) struct Ort {
-    free: Mutex<Vec<Session>>,
-    freed: Condvar,
+    sessions: Turns<Session>,
     spec: IoSpec,
 }
 
-/// A session that one run has; goes back when dropped.
-struct Taken<'a> {
-    of: &'a Ort,
-    session: Option<Session>,
-}
-
 impl Ort {
-    pub(super) fn load(library: &Library, onnx: &[u8]) -> Result<Self, LoadError> {
+    /// Loads the model once for each of `runs` at once.
+    pub(super) fn load(library: &Library, onnx: &[u8], runs: usize) -> Result<Self, LoadError> {
         let sessions =
-            sessions(library, onnx).map_err(|error| LoadError::Model(Box::new(error)))?;
+            sessions(library, onnx, runs).map_err(|error| LoadError::Model(Box::new(error)))?;
         let first = sessions.first().ok_or(LoadError::Io)?;
         let spec = IoSpec { inputs: specs(first.inputs())?, outputs: specs(first.outputs())? };
-        Ok(Self { free: Mutex::new(sessions), freed: Condvar::new(), spec })
-    }
-
-    /// A session; waits for one where all are taken.
-    fn take(&self) -> Taken<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(free, |free| free.is_empty());
-        let session = waited.unwrap_or_else(PoisonError::into_inner).pop();
-        Taken { of: self, session }
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        let mut free = self.of.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.extend(self.session.take());
-        self.of.freed.notify_one();
+        Ok(Self { sessions: Turns::new(sessions), spec })
     }
 }
 
 /// Without a plan of all memory for each shape, which takes as much again as the tensors.
-fn sessions(library: &Library, onnx: &[u8]) -> ort::Result<Vec<Session>> {
+fn sessions(library: &Library, onnx: &[u8], runs: usize) -> ort::Result<Vec<Session>> {
     let weights = PrepackedWeights::new();
     let session = |_| {
         let builder = Session::builder(library.environment)?.with_memory_pattern(false)?;
         builder.with_prepacked_weights(&weights)?.commit_from_memory(onnx)
     };
-    (0..SESSIONS).map(session).collect()
+    (0..runs).map(session).collect()
 }
 
 impl Engine for Ort {
@@ -198,8 +172,8 @@ impl Engine for Ort {
             })
             .collect::<Result<Vec<(&str, SessionInputValue<'_>)>, ort::Error>>()
             .map_err(engine)?;
-        let mut taken = self.take();
-        let session = taken.session.as_mut().ok_or(RunError::Output)?;
+        let mut taken = self.sessions.take();
+        let session = taken.item().ok_or(RunError::Output)?;
         let results = session.run(given).map_err(engine)?;
         let output = |spec: &TensorSpec| {
             let value = results.get(&spec.name).ok_or(RunError::Output)?;

@@ -8,6 +8,7 @@ use rten::{
     DataType, Dimension, Model, NodeId, RunOptions, ThreadPool, Value, ValueType, ValueView,
 };
 
+use super::turns::Turns;
 use super::{Engine, IoSpec, LoadError, RunError, TensorSpec};
 use crate::tensor::{Tensor, TensorView};
 
@@ -19,11 +20,12 @@ pub(super) struct Rten {
     model: Model,
     spec: IoSpec,
     outputs: Vec<NodeId>,
-    pool: Arc<ThreadPool>,
+    pools: Turns<Arc<ThreadPool>>,
 }
 
 impl Rten {
-    pub(super) fn load(onnx: &[u8], threads: usize) -> Result<Self, LoadError> {
+    /// Loads the model once, with a pool of `threads` for each of `runs` at once.
+    pub(super) fn load(onnx: &[u8], threads: usize, runs: usize) -> Result<Self, LoadError> {
         let model =
             Model::load(onnx.to_vec()).map_err(|error| LoadError::Model(Box::new(error)))?;
         let spec = IoSpec {
@@ -31,7 +33,8 @@ impl Rten {
             outputs: specs(&model, model.output_ids())?,
         };
         let outputs = model.output_ids().to_vec();
-        Ok(Self { model, spec, outputs, pool: Arc::new(ThreadPool::with_num_threads(threads)) })
+        let pools = (0..runs).map(|_| Arc::new(ThreadPool::with_num_threads(threads))).collect();
+        Ok(Self { model, spec, outputs, pools: Turns::new(pools) })
     }
 
     fn input(&self, name: &str) -> Result<NodeId, RunError> {
@@ -53,7 +56,8 @@ impl Engine for Rten {
                 Ok((self.input(input.name)?, value.into()))
             })
             .collect::<Result<Vec<_>, RunError>>()?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let mut taken = self.pools.take();
+        let options = RunOptions::default().with_thread_pool(taken.item().cloned());
         let values = self.model.run(given, &self.outputs, Some(options)).map_err(engine)?;
         values
             .into_iter()

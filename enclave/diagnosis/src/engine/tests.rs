@@ -13,7 +13,7 @@ fn two() -> NonZeroU8 {
 }
 
 fn rten() -> Runtime {
-    Runtime::start(&EngineConfig::Rten { threads: two() }).unwrap()
+    Runtime::start(&EngineConfig::Rten { threads: two(), runs: two() }).unwrap()
 }
 
 fn tensor(name: &str, shape: &[usize], data: &[f32]) -> Tensor {
@@ -83,7 +83,7 @@ fn a_library_of_another_digest_is_refused_before_it_is_loaded() {
     std::fs::write(&path, b"anything").unwrap();
     let start = |path: PathBuf, digest| {
         let library = crate::config::LibraryConfig { path, digest };
-        Runtime::start(&EngineConfig::Ort { threads: two(), library })
+        Runtime::start(&EngineConfig::Ort { threads: two(), runs: two(), library })
             .err()
             .map(|refusal| refusal.code())
     };

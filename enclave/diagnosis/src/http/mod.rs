@@ -26,6 +26,7 @@ use http::request::Parts;
 use self::body::{Budget, Held};
 use self::refusal::{not_ready, refusal};
 use crate::answer::{Circumstances, Computed, Signed};
+use crate::engine::Runtime;
 use crate::model::Resident;
 use crate::pool::{Place, Pool};
 use crate::shelf::{Shelf, ShelfRefusal};
@@ -47,13 +48,13 @@ impl Service {
     pub(crate) fn new(
         cell: Arc<Cell>,
         shelf: Arc<Shelf>,
-        engine: String,
+        runtime: &Runtime,
         callers: Vec<Vec<WorkloadName>>,
     ) -> Self {
         let names: Vec<Vec<&str>> =
             callers.iter().map(|chain| chain.iter().map(WorkloadName::as_str).collect()).collect();
         let policy = jcs::digest(&names).unwrap_or_else(|_| Digest::of(""));
-        let pool = Pool::new(cell.machine());
+        let (pool, engine) = (Pool::new(cell.machine(), runtime.runs()), runtime.label());
         Self { cell, shelf, engine, callers, policy, pool, budget: Budget::default() }
     }
 

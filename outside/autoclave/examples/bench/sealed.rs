@@ -9,10 +9,10 @@ use crate::engines::Engine;
 use crate::load::{Target as _, percentile, run as loop_of};
 use crate::process::peak_mb;
 use crate::table::{ms, table};
-use crate::world::{Enclave, TRIVIAL, UNET, World};
+use crate::world::{Enclave, TRIVIAL, UNET, WIDE, World};
 use crate::{Any, Setup, say};
 
-/// Threads of one run, in process and in the enclave.
+/// Threads of one run in process, as in the enclave ([`WIDE`]).
 pub(crate) const THREADS: u8 = 2;
 /// Pairs of one kind.
 const PAIRS: u32 = 8;
@@ -24,12 +24,12 @@ const MIDDLE: usize = 50;
 
 /// Runs it; the tables.
 pub(crate) fn run(setup: &Setup) -> Any<String> {
-    let (world, enclaves) = World::start(setup, THREADS)?;
+    let (world, enclaves) = World::start(setup, &WIDE)?;
     let (mut large, mut small) = (Vec::new(), Vec::new());
     for enclave in &enclaves {
-        say(&format!("{}: U-Net", enclave.engine));
+        say(&format!("{}: U-Net", enclave.mode.engine));
         large.extend(unet(setup, &world, enclave)?);
-        say(&format!("{}: trivial model", enclave.engine));
+        say(&format!("{}: trivial model", enclave.mode.engine));
         small.extend(trivial(setup, &world, enclave)?);
     }
     let head = [
@@ -63,7 +63,7 @@ pub(crate) fn run(setup: &Setup) -> Any<String> {
 /// The large model as an image and as a tensor.
 fn unet(setup: &Setup, world: &World, enclave: &Enclave) -> Any<Vec<Vec<String>>> {
     let caller = Caller::new(world, enclave)?;
-    let mut engine = Engine::ours(setup, enclave.engine, THREADS, &setup.unet)?;
+    let mut engine = Engine::ours(setup, enclave.mode.engine, THREADS, &setup.unet)?;
     let kinds = [("image", image(setup)?), ("tensor", tensor(UNET, "image", &[1, 3, 256, 256]))];
     let mut rows = Vec::new();
     for (kind, question) in kinds {
@@ -82,7 +82,7 @@ fn unet(setup: &Setup, world: &World, enclave: &Enclave) -> Any<Vec<Vec<String>>
         }
         let (alone, sealed) = (percentile(&inside, MIDDLE), percentile(&outside, MIDDLE));
         rows.push(vec![
-            enclave.engine.to_owned(),
+            enclave.mode.engine.to_owned(),
             kind.to_owned(),
             ms(alone),
             ms(sealed),
@@ -96,7 +96,7 @@ fn unet(setup: &Setup, world: &World, enclave: &Enclave) -> Any<Vec<Vec<String>>
 
 /// The model that costs nothing, at several numbers of connections.
 fn trivial(setup: &Setup, world: &World, enclave: &Enclave) -> Any<Vec<Vec<String>>> {
-    let mut engine = Engine::ours(setup, enclave.engine, THREADS, &setup.trivial)?;
+    let mut engine = Engine::ours(setup, enclave.mode.engine, THREADS, &setup.trivial)?;
     engine.run("tensor", TRIVIAL_RUNS)?;
     let alone = percentile(&engine.run("tensor", TRIVIAL_RUNS)?.times, MIDDLE);
     let caller = Caller::new(world, enclave)?;
@@ -105,7 +105,7 @@ fn trivial(setup: &Setup, world: &World, enclave: &Enclave) -> Any<Vec<Vec<Strin
     for workers in WORKERS {
         let figures = loop_of(&sealed, workers, setup.seconds)?;
         rows.push(vec![
-            enclave.engine.to_owned(),
+            enclave.mode.engine.to_owned(),
             workers.to_string(),
             format!("{:.0}", figures.per_second()),
             ms(figures.percentile(MIDDLE)),

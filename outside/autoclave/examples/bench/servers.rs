@@ -4,9 +4,9 @@
 use crate::caller::{Caller, Sealed};
 use crate::load::{Figures, Target, run as loop_of};
 use crate::peers;
-use crate::sealed::{THREADS, image, tensor};
+use crate::sealed::{image, tensor};
 use crate::table::{ms, table};
-use crate::world::{UNET, World};
+use crate::world::{Mode, NARROW, UNET, WIDE, World};
 use crate::{Any, Setup, say};
 
 /// Connections at once.
@@ -23,22 +23,17 @@ struct Rival {
 
 /// Runs it; the tables.
 pub(crate) fn run(setup: &Setup) -> Any<String> {
-    let (world, enclaves) = World::start(setup, THREADS)?;
+    let (world, enclaves) = World::start(setup, &[WIDE[0], WIDE[1], NARROW])?;
     let mut rivals = Vec::new();
     for enclave in &enclaves {
         let caller = Caller::new(&world, enclave)?;
         let mut forms = vec![("PNG", image(setup)?)];
-        if enclave.engine == "ort" {
+        if enclave.mode.engine == "ort" {
             forms.push(("V2 binary", tensor(UNET, "image", &[1, 3, 256, 256])));
         }
         for (form, question) in forms {
             let sealed = Sealed { caller: caller.clone(), question, pid: enclave.pid };
-            rivals.push(rival(
-                format!("**Autoclave, {}**, sealed", enclave.engine),
-                form,
-                Box::new(sealed),
-                true,
-            ));
+            rivals.push(rival(named(&enclave.mode), form, Box::new(sealed), true));
         }
     }
     for peer in peers::start(setup)? {
@@ -59,6 +54,12 @@ pub(crate) fn run(setup: &Setup) -> Any<String> {
         }
     }
     Ok(all(&rivals) + "\n" + &verdict(&rivals))
+}
+
+fn named(mode: &Mode) -> String {
+    let Mode { engine, threads, runs, .. } = mode;
+    let runs = if *runs == 1 { "one run".to_owned() } else { format!("{runs} runs") };
+    format!("**Autoclave, {engine}**, sealed, {runs} of {threads} engine threads at once")
 }
 
 fn rival(name: String, form: &'static str, target: Box<dyn Target>, ours: bool) -> Rival {

@@ -54,10 +54,31 @@ pub(crate) struct World {
     processes: Vec<Process>,
 }
 
-/// A diagnosis enclave with one engine.
-pub(crate) struct Enclave {
+/// How an enclave runs its models.
+#[derive(Clone, Copy)]
+pub(crate) struct Mode {
     /// `rten` or `ort`.
     pub(crate) engine: &'static str,
+    /// Threads of one run.
+    pub(crate) threads: u8,
+    /// Runs at once.
+    pub(crate) runs: u8,
+    /// The party's name, folder and log.
+    name: &'static str,
+}
+
+/// One run at a time with all threads: the least time and memory for each.
+pub(crate) const WIDE: [Mode; 2] = [
+    Mode { engine: "rten", threads: 2, runs: 1, name: "rten" },
+    Mode { engine: "ort", threads: 2, runs: 1, name: "ort" },
+];
+/// Two runs at once with a thread each: the most requests where many wait.
+pub(crate) const NARROW: Mode = Mode { engine: "ort", threads: 1, runs: 2, name: "ort-narrow" };
+
+/// A diagnosis enclave with one engine.
+pub(crate) struct Enclave {
+    /// How it runs its models.
+    pub(crate) mode: Mode,
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
 }
@@ -72,33 +93,18 @@ struct Party {
 }
 
 impl World {
-    /// Starts everything; `threads` are those of one run in each engine.
-    pub(crate) fn start(setup: &Setup, threads: u8) -> Any<(Self, Vec<Enclave>)> {
+    /// Starts everything, with an enclave for each mode whose engine there is.
+    pub(crate) fn start(setup: &Setup, modes: &[Mode]) -> Any<(Self, Vec<Enclave>)> {
         let mut world = Self::new(setup)?;
         let secret = Secret::new(random().random());
         let models = [(UNET, &setup.unet, "brain-mri"), (TRIVIAL, &setup.trivial, "none")];
         let models = models.map(|(name, path, how)| world.model(name, path, how, &secret));
         let models = models.into_iter().collect::<Any<Vec<_>>>()?.concat();
         let mut parties = vec![world.attestor(), world.broker(), world.edge()];
-        parties.push(world.diagnosis(
-            "rten",
-            3,
-            &format!("kind = \"rten\"\nthreads = {threads}"),
-            &models,
-        ));
-        if let Some(library) = &setup.library {
-            let digest = Digest::of(fs::read(library)?);
-            let path = library.display();
-            let engine = format!(
-                "kind = \"ort\"\nthreads = {threads}\nlibrary = {{ path = \"{path}\", digest = \"{digest}\" }}"
-            );
-            let mut party = world.diagnosis("ort", 4, &engine, &models);
-            let table = format!("[cell.libraries]\nonnxruntime = \"{path}\"\n");
-            party.config += &table;
-            party.libraries.insert("onnxruntime".to_owned(), digest);
-            parties.push(party);
+        for (port, mode) in (3..).zip(modes) {
+            parties.extend(world.diagnosis(setup, port, *mode, &models)?);
         }
-        let enclaves = world.run(&parties, &secret)?;
+        let enclaves = world.run(&parties, modes, &secret)?;
         Ok((world, enclaves))
     }
 
@@ -188,12 +194,25 @@ impl World {
         }
     }
 
-    fn diagnosis(&self, name: &'static str, port: u16, engine: &str, models: &str) -> Party {
+    /// None where the engine's library is missing.
+    fn diagnosis(&self, setup: &Setup, port: u16, mode: Mode, models: &str) -> Any<Option<Party>> {
+        let Mode { engine, threads, runs, name } = mode;
         let broker = self.address(1);
-        let config = format!("callers = [[\"{CALLER}\"]]\n")
+        let mut config = format!("callers = [[\"{CALLER}\"]]\n")
             + &self.cell("diagnosis", name, port)
-            + &format!("[engine]\n{engine}\n[broker]\nurl = \"http://{broker}\"\n{models}");
-        Party { binary: "autoclave-diagnosis", name, port, config, libraries: BTreeMap::new() }
+            + &format!("[engine]\nkind = \"{engine}\"\nthreads = {threads}\nruns = {runs}\n");
+        let mut libraries = BTreeMap::new();
+        let mut table = String::new();
+        if engine == "ort" {
+            let Some(library) = &setup.library else { return Ok(None) };
+            let digest = Digest::of(fs::read(library)?);
+            let path = library.display();
+            config += &format!("library = {{ path = \"{path}\", digest = \"{digest}\" }}\n");
+            table = format!("[cell.libraries]\nonnxruntime = \"{path}\"\n");
+            libraries.insert("onnxruntime".to_owned(), digest);
+        }
+        config += &format!("[broker]\nurl = \"http://{broker}\"\n{models}{table}");
+        Ok(Some(Party { binary: "autoclave-diagnosis", name, port, config, libraries }))
     }
 
     /// The tables that all enclaves share.
@@ -234,7 +253,12 @@ impl World {
 
     /// Lists all on a manifest and starts one after the other. The models' keys are in the
     /// broker before diagnosis asks for them.
-    fn run(&mut self, parties: &[Party], secret: &Secret<[u8; 32]>) -> Any<Vec<Enclave>> {
+    fn run(
+        &mut self,
+        parties: &[Party],
+        modes: &[Mode],
+        secret: &Secret<[u8; 32]>,
+    ) -> Any<Vec<Enclave>> {
         for party in parties {
             fs::create_dir_all(self.folder.join(party.name))?;
             fs::write(self.folder.join(format!("{}.toml", party.name)), &party.config)?;
@@ -248,13 +272,11 @@ impl World {
         let mut enclaves = Vec::new();
         for party in parties {
             let pid = self.spawn(party)?;
-            match party.name {
-                "edge" => self.import(secret)?,
-                "rten" | "ort" => {
-                    let address = self.address(party.port);
-                    enclaves.push(Enclave { engine: party.name, address, pid });
-                }
-                _ => {}
+            if party.name == "edge" {
+                self.import(secret)?;
+            }
+            if let Some(mode) = modes.iter().find(|mode| mode.name == party.name) {
+                enclaves.push(Enclave { mode: *mode, address: self.address(party.port), pid });
             }
         }
         Ok(enclaves)
