@@ -107,8 +107,8 @@ impl Deployment {
             name: WorkloadName::parse(party.name()).map_err(io::Error::other)?,
             version: "0".to_owned(),
             measurement: measured.measurement(),
-            executable: measured.executable,
-            configuration: measured.configuration,
+            executable: Some(measured.executable),
+            configuration: Some(measured.configuration),
             svn: 1,
             kinds: BTreeSet::from([TeeKind::Software]),
         })

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use autoclave_attest::appraise::{Appraisal, appraise};
-use autoclave_attest::evidence::Verified;
+use autoclave_attest::evidence::{Endorsements, Verified};
 use autoclave_attest::handshake::{AttestQuery, NonceAnswer, TokenAnswer};
 use autoclave_attest::nonce::NonceBook;
 use autoclave_attest::release::VerifiedManifest;
@@ -108,7 +108,7 @@ impl Attestor {
         }
         let verifiers = self.cell.trust().verifiers();
         let verified = verifiers
-            .verify(&query.evidence, &query.runtime.report_data(), now)
+            .verify(&query.evidence, &query.runtime.report_data(), &Endorsements::new(), now)
             .map_err(refusal::of_evidence)?;
         Ok((verified, manifest))
     }

@@ -8,7 +8,7 @@ use autoclave_attest::appraise::appraise;
 use autoclave_attest::book::ProofBook;
 use autoclave_attest::chain::{self, ChainPolicy, Facts, Signer, VerifiedChain};
 use autoclave_attest::evidence::software::{Subject, quote};
-use autoclave_attest::evidence::{Measured, Root, TeeKind};
+use autoclave_attest::evidence::{Endorsements, Measured, Root, TeeKind};
 use autoclave_attest::handshake::{Trust, TrustAnchors};
 use autoclave_attest::jwk::Jwk;
 use autoclave_attest::nonce::Nonce;
@@ -121,8 +121,8 @@ fn manifest(names: &[&str]) -> Manifest {
             name: WorkloadName::parse(name).unwrap(),
             version: "1".to_owned(),
             measurement: measured.measurement(),
-            executable: measured.executable,
-            configuration: measured.configuration,
+            executable: Some(measured.executable),
+            configuration: Some(measured.configuration),
             svn: 1,
             kinds: [TeeKind::Software].into(),
         }
@@ -168,7 +168,10 @@ pub(crate) fn caller(name: &str, svn: u32) -> Caller {
     let trust: Trust = anchors.try_into().unwrap();
     let subject = Subject { measured: measured(name), debug: false, svn };
     let evidence = quote(&subject, &runtime.report_data(), NOW, &root);
-    let verified = trust.verifiers().verify(&evidence, &runtime.report_data(), NOW).unwrap();
+    let verified = trust
+        .verifiers()
+        .verify(&evidence, &runtime.report_data(), &Endorsements::new(), NOW)
+        .unwrap();
     let raw = sign(&manifest(&[name]), &release);
     let manifest = verify_manifest(&raw, trust.release_keys(), NOW).unwrap();
     let issuance = Issuance {

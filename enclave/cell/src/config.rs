@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use autoclave_attest::evidence::TpmRoot;
+use autoclave_attest::evidence::{Root, TpmRoot};
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::ids::WorkloadName;
 use serde::Deserialize;
@@ -84,6 +84,9 @@ pub struct TrustConfig {
     /// stations that enrol them.
     #[serde(default)]
     pub tpm_roots: Vec<TpmRoot>,
+    /// Other hardware that is believed: `{ kind = "tdx", … }`, under the vendors' own roots.
+    #[serde(default)]
+    pub hardware: Vec<Root>,
 }
 
 /// `[development]`
@@ -191,6 +194,7 @@ fn check(common: &Common, workload: &WorkloadName) -> Result<(), ConfigRefusal> 
 fn roots_in_place(common: &Common) -> Result<(), ConfigRefusal> {
     let production = common.profile == Profile::Production;
     let trusted = common.trust.tpm_roots.iter().any(|root| root.development);
+    let trusted = trusted || common.trust.hardware.iter().any(Root::is_development);
     if trusted || (production && common.development.is_some()) {
         return Err(ConfigRefusal::DevelopmentRoot);
     }

@@ -67,7 +67,8 @@ fn roots(common: &Common) -> Vec<Root> {
     let development = common.development.clone().unwrap_or_default();
     let software = development.software_root.map(|jwk| Root::Software { jwk });
     let tpms = common.trust.tpm_roots.iter().cloned().chain(development.tpm_root);
-    software.into_iter().chain(tpms.map(Root::Tpm)).collect()
+    let hardware = common.trust.hardware.iter().cloned();
+    software.into_iter().chain(tpms.map(Root::Tpm)).chain(hardware).collect()
 }
 
 /// Carries one question of a handshake.

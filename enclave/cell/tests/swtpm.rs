@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use autoclave_attest::appraise::{Status, appraise};
 use autoclave_attest::evidence::tpm::enrol::{self, EnrolRefusal, Identity};
 use autoclave_attest::evidence::tpm::{Body, Event, qualifying_data};
-use autoclave_attest::evidence::{EvidenceRefusal, Measured, Root, TeeKind, TpmRoot, Verifiers};
+use autoclave_attest::evidence::{
+    Endorsements, EvidenceRefusal, Measured, Root, TeeKind, TpmRoot, Verifiers,
+};
 use autoclave_attest::jwk::Jwk;
 use autoclave_attest::release::{self, verify_manifest};
 use autoclave_attest::runtime::ReportData;
@@ -224,7 +226,8 @@ async fn another_binary_configuration_or_library_is_never_affirmed() {
         let events = log(measured, "clinic", 1);
         clinic.launch(&events, &events);
         let evidence = clinic.evidence(&events, &report_data()).into_evidence();
-        let verified = verifiers.verify(&evidence, &report_data(), NOW).unwrap();
+        let verified =
+            verifiers.verify(&evidence, &report_data(), &Endorsements::new(), NOW).unwrap();
         assert_eq!(verified.claims().measurement, measured.measurement());
         appraise(&verified, &manifest).status == Status::Affirming
     };
@@ -238,7 +241,7 @@ async fn another_binary_configuration_or_library_is_never_affirmed() {
     let other = log(&Measured { executable: Digest::of("x"), ..good.clone() }, "clinic", 1);
     clinic.launch(&other, &other);
     let lie = clinic.evidence(&log(&good, "clinic", 1), &report_data()).into_evidence();
-    let refused = verifiers.verify(&lie, &report_data(), NOW).unwrap_err();
+    let refused = verifiers.verify(&lie, &report_data(), &Endorsements::new(), NOW).unwrap_err();
     assert_eq!(refused, EvidenceRefusal::TpmLog);
 }
 
@@ -252,7 +255,9 @@ fn a_key_of_another_tpm_is_not_believed() {
     let events =
         Event::of(&measure::take("", &BTreeMap::new()).unwrap(), Digest::of("l"), 1, false);
     one.launch(&events, &events);
-    let verify = |body: Body| verifiers.verify(&body.into_evidence(), &report_data(), NOW);
+    let verify = |body: Body| {
+        verifiers.verify(&body.into_evidence(), &report_data(), &Endorsements::new(), NOW)
+    };
     assert!(verify(one.evidence(&events, &report_data())).is_ok());
     // The papers of another machine.
     let mut body = one.evidence(&events, &report_data());
@@ -266,7 +271,7 @@ fn a_key_of_another_tpm_is_not_believed() {
     assert_eq!(verify(old).unwrap_err(), EvidenceRefusal::ReportData);
     let strangers = Verifiers::from_roots(&[Root::Tpm(stranger.root_of_nobody())]).unwrap();
     let evidence = one.evidence(&events, &report_data()).into_evidence();
-    assert!(strangers.verify(&evidence, &report_data(), NOW).is_err());
+    assert!(strangers.verify(&evidence, &report_data(), &Endorsements::new(), NOW).is_err());
 }
 
 impl Factory {

@@ -187,8 +187,8 @@ fn list(world: &World, site: &Site) {
     let mut release = manifest.workloads[0].clone();
     release.name = workload("diagnosis");
     release.measurement = measured.measurement();
-    release.executable = measured.executable;
-    release.configuration = measured.configuration;
+    release.executable = Some(measured.executable);
+    release.configuration = Some(measured.configuration);
     manifest.workloads.push(release);
 }
 

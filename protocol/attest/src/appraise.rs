@@ -56,6 +56,9 @@ pub enum Reason {
     UnknownMeasurement,
     /// The host can look inside.
     Debug,
+    /// Somebody may move it to another machine, and so see inside: as good as debug, and so
+    /// meant by the policy's word.
+    Migratable,
     /// The security version is below the manifest's.
     SecurityVersion,
 }
@@ -66,6 +69,7 @@ impl Reason {
         match self {
             Self::UnknownMeasurement => "appraisal.unknown_measurement",
             Self::Debug => "appraisal.debug",
+            Self::Migratable => "appraisal.migratable",
             Self::SecurityVersion => "appraisal.security_version",
         }
     }
@@ -134,6 +138,9 @@ pub fn appraise(verified: &Verified, manifest: &VerifiedManifest) -> Appraisal {
     if claims.debug {
         reasons.push(Reason::Debug);
     }
+    if claims.migratable {
+        reasons.push(Reason::Migratable);
+    }
     let status = if reasons.is_empty() { Status::Affirming } else { Status::Contraindicated };
     Appraisal {
         workload: release.map(|release| release.name.clone()),
@@ -144,8 +151,8 @@ pub fn appraise(verified: &Verified, manifest: &VerifiedManifest) -> Appraisal {
     }
 }
 
-/// Software evidence claims nothing about hardware, rather than warn. No kind so far closes
-/// memory to the host: a TPM says what was booted.
+/// Software evidence claims nothing about hardware, rather than warn. Memory is closed to
+/// the host where the kind closes it: measured boot alone only says what was booted.
 fn vector(claims: &Claims, reasons: &[Reason]) -> TrustVector {
     let known = !reasons.contains(&Reason::UnknownMeasurement);
     let recent = !reasons.contains(&Reason::SecurityVersion);
@@ -158,7 +165,17 @@ fn vector(claims: &Claims, reasons: &[Reason]) -> TrustVector {
         },
         configuration: if known { APPROVED } else { UNSAFE },
         hardware,
-        runtime_opaque: if claims.debug { VISIBLE } else { NO_CLAIM },
+        runtime_opaque: opaque(claims),
         ..TrustVector::default()
+    }
+}
+
+const fn opaque(claims: &Claims) -> i8 {
+    if claims.debug || claims.migratable {
+        VISIBLE
+    } else if claims.hw_backed && claims.kind.closes_memory() {
+        APPROVED
+    } else {
+        NO_CLAIM
     }
 }

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 
 use crate::appraise::appraise;
 use crate::evidence::software::{Subject, quote};
-use crate::evidence::{Evidence, Measured, Root, TeeKind, Verified};
+use crate::evidence::{Endorsements, Evidence, Measured, Root, TeeKind, Verified};
 use crate::handshake::{Trust, TrustAnchors};
 use crate::jwk::{Jwk, XWING_PUBLIC_BYTES};
 use crate::nonce::Nonce;
@@ -91,7 +91,10 @@ impl World {
 
     pub(crate) fn verified(&self, subject: &Subject, runtime: &Runtime) -> Verified {
         let evidence = self.evidence(subject, runtime);
-        self.trust().verifiers().verify(&evidence, &runtime.report_data(), NOW).unwrap()
+        self.trust()
+            .verifiers()
+            .verify(&evidence, &runtime.report_data(), &Endorsements::new(), NOW)
+            .unwrap()
     }
 
     /// The claims that the attestor would sign for `subject`.
@@ -144,8 +147,8 @@ fn release_of(name: &str) -> Release {
         name: workload(name),
         version: "0.1.0".to_owned(),
         measurement: measured.measurement(),
-        executable: measured.executable,
-        configuration: measured.configuration,
+        executable: Some(measured.executable),
+        configuration: Some(measured.configuration),
         svn: 1,
         kinds: [TeeKind::Software].into(),
     }

@@ -33,10 +33,12 @@ pub struct Release {
     pub version: String,
     /// What evidence of this release says.
     pub measurement: Digest,
-    /// Digest of its executable.
-    pub executable: Digest,
-    /// Digest of its configuration.
-    pub configuration: Digest,
+    /// Digest of its executable; must be there where software or our launcher measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executable: Option<Digest>,
+    /// Digest of its configuration; as the executable's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Digest>,
     /// The lowest security version that is still accepted.
     pub svn: u32,
     /// The kinds of TEE that it may run in.
@@ -149,7 +151,19 @@ fn check(manifest: &Manifest, now: UnixTime) -> Result<(), ManifestRefusal> {
     if manifest.workloads.len() > RELEASES_MAX || measurements.len() != manifest.workloads.len() {
         return Err(ManifestRefusal::Malformed);
     }
-    Ok(())
+    if manifest.workloads.iter().all(Release::names_its_parts) {
+        Ok(())
+    } else {
+        Err(ManifestRefusal::Malformed)
+    }
+}
+
+impl Release {
+    /// Hardware measures what it starts as a whole; for all else the parts must be named.
+    fn names_its_parts(&self) -> bool {
+        let parts = self.executable.is_some() && self.configuration.is_some();
+        parts || !self.kinds.iter().any(|kind| !kind.closes_memory())
+    }
 }
 
 impl VerifiedManifest {

@@ -141,8 +141,11 @@ impl Runtime {
     }
 }
 
-/// The 64 bytes that every kind of TEE signs for its caller.
-pub type ReportData = [u8; 64];
+/// Bytes that every kind of TEE signs for its caller.
+pub const REPORT_DATA_BYTES: usize = 64;
+
+/// The bytes that every kind of TEE signs for its caller.
+pub type ReportData = [u8; REPORT_DATA_BYTES];
 
 fn is_signing(key: &Jwk) -> bool {
     key.verifying_key().is_some()

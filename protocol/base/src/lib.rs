@@ -7,6 +7,7 @@ pub mod b64;
 pub mod cbor;
 mod digest;
 pub mod guard;
+mod hex;
 pub mod ids;
 pub mod jcs;
 mod problem;
@@ -14,5 +15,6 @@ mod time;
 
 pub use digest::{Digest, DigestError};
 pub use guard::{LogSafe, Phi, Secret};
+pub use hex::{HexBytes, HexError};
 pub use problem::Problem;
 pub use time::UnixTime;

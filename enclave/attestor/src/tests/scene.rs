@@ -183,8 +183,8 @@ fn listed(name: &str, measured: &Measured) -> Release {
         name: WorkloadName::parse(name).unwrap(),
         version: "0.1.0".to_owned(),
         measurement: measured.measurement(),
-        executable: measured.executable,
-        configuration: measured.configuration,
+        executable: Some(measured.executable),
+        configuration: Some(measured.configuration),
         svn: 1,
         kinds: [TeeKind::Software].into(),
     }

@@ -1,4 +1,4 @@
-use autoclave_attest::evidence::{SoftwareVerifier, Verifiers};
+use autoclave_attest::evidence::{Endorsements, SoftwareVerifier, Verifiers};
 use autoclave_attest::jwk::Jwk;
 use autoclave_base::Digest;
 use p256::elliptic_curve::Generate as _;
@@ -26,10 +26,10 @@ fn a_quote_verifies_under_the_platform_key_and_no_other() {
     let trusting = |key: &SigningKey| {
         Verifiers::new().with(SoftwareVerifier::new(&Jwk::signing(key.verifying_key())).unwrap())
     };
-    let verified = trusting(&ours).verify(&evidence, &[7; 64], NOW).unwrap();
+    let verified = trusting(&ours).verify(&evidence, &[7; 64], &Endorsements::new(), NOW).unwrap();
     assert!(!verified.claims().hw_backed);
     assert_eq!(verified.claims().measurement, measured().measurement());
-    assert!(trusting(&other).verify(&evidence, &[7; 64], NOW).is_err());
+    assert!(trusting(&other).verify(&evidence, &[7; 64], &Endorsements::new(), NOW).is_err());
 }
 
 #[test]

@@ -84,6 +84,18 @@ fn a_tpm_root_stands_where_its_purpose_belongs() {
 }
 
 #[test]
+fn no_root_of_development_hides_among_the_hardware() {
+    let trusted =
+        |root: &str| file("", "").replace("[trust]", &format!("[trust]\nhardware = [{root}]"));
+    let tpm = |development| tpm_root(development).replacen('{', r#"{ kind = "tpm","#, 1);
+    let software = format!(r#"{{ kind = "software", jwk = {KEY} }}"#);
+    assert_eq!(refusal(&trusted(&tpm(false))), "accepted");
+    for root in [tpm(true), software] {
+        assert_eq!(refusal(&trusted(&root)), "config.development_root");
+    }
+}
+
+#[test]
 fn a_file_for_another_role_is_refused() {
     let text = file("", "").replace(r#"workload = "toy""#, r#"workload = "clinic""#);
     assert_eq!(refusal(&text), "config.workload");

@@ -1,6 +1,6 @@
 //! What a configuration comes to trust, tried on the vectors of TPM evidence.
 
-use autoclave_attest::evidence::{Claims, Evidence, EvidenceRefusal, TeeKind};
+use autoclave_attest::evidence::{Claims, Endorsements, Evidence, EvidenceRefusal, TeeKind};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{UnixTime, b64};
 use serde_json::Value;
@@ -54,7 +54,10 @@ fn judge(trust: &Trust, file: &Value, case: &Value) -> Result<Claims, EvidenceRe
     let evidence = Evidence { kind: TeeKind::Tpm, body: body.to_string() };
     let data = b64::decode_array(case["report_data"].as_str().unwrap()).unwrap();
     let now = UnixTime::from_seconds(file["now"].as_u64().unwrap());
-    trust.verifiers().verify(&evidence, &data, now).map(|verified| verified.claims().clone())
+    trust
+        .verifiers()
+        .verify(&evidence, &data, &Endorsements::new(), now)
+        .map(|verified| verified.claims().clone())
 }
 
 #[test]

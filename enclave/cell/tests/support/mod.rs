@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use autoclave_attest::appraise::appraise;
-use autoclave_attest::evidence::{Root, TeeKind, TpmRoot};
+use autoclave_attest::evidence::{Endorsements, Root, TeeKind, TpmRoot};
 use autoclave_attest::handshake::{
     AttestQuery, AttestorCheck, PeerCheck, To, Trust, TrustAnchors, VerifiedPeer,
 };
@@ -173,8 +173,8 @@ fn list(manifest: &Mutex<Manifest>, workload: &str, config: &str) {
         name: WorkloadName::parse(workload).unwrap(),
         version: "0".to_owned(),
         measurement: measured.measurement(),
-        executable: measured.executable,
-        configuration: measured.configuration,
+        executable: Some(measured.executable),
+        configuration: Some(measured.configuration),
         svn: 1,
         kinds: [TeeKind::Software, TeeKind::Tpm].into(),
     });
@@ -277,7 +277,7 @@ async fn attest(
         .cell
         .trust()
         .verifiers()
-        .verify(&query.evidence, &report_data, now)
+        .verify(&query.evidence, &report_data, &Endorsements::new(), now)
         .map_err(|_| StatusCode::FORBIDDEN)?;
     let manifest = toy.signed_manifest();
     let manifest = verify_manifest(&manifest, toy.cell.trust().release_keys(), now).unwrap();

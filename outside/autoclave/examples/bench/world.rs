@@ -359,8 +359,8 @@ fn released(name: &str, measured: &Measured) -> Any<Release> {
         name: WorkloadName::parse(name)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         measurement: measured.measurement(),
-        executable: measured.executable,
-        configuration: measured.configuration,
+        executable: Some(measured.executable),
+        configuration: Some(measured.configuration),
         svn: 1,
         kinds: BTreeSet::from([TeeKind::Software]),
     })

@@ -91,10 +91,19 @@ fn evidence(claims: &Claims) {
         if claims.debug { "ON" } else { "off" }
     ));
     terminal::out(format_args!("  measurement   {}", claims.measurement));
-    terminal::out(format_args!("    executable    {}", claims.measured.executable));
-    terminal::out(format_args!("    configuration {}", claims.measured.configuration));
-    for (name, digest) in &claims.measured.libraries {
-        terminal::out(format_args!("    library       {digest} ({name})"));
+    if let Some(measured) = &claims.measured {
+        terminal::out(format_args!("    executable    {}", measured.executable));
+        terminal::out(format_args!("    configuration {}", measured.configuration));
+        for (name, digest) in &measured.libraries {
+            terminal::out(format_args!("    library       {digest} ({name})"));
+        }
+    }
+    for (name, value) in &claims.measurements {
+        terminal::out(format_args!("    {name:<13} {value}"));
+    }
+    if let Some(tcb) = &claims.tcb {
+        let advisories = tcb.advisories.join(", ");
+        terminal::out(format_args!("    platform      {} {advisories}", tcb.status));
     }
     if let Some(tpm) = &claims.tpm {
         terminal::out(format_args!("    launcher      {}", tpm.launcher));

@@ -73,8 +73,8 @@ fn measure(layout: &Layout, binaries: &Path, party: Party, kind: TeeKind) -> Out
         name: WorkloadName::parse(party.name()).map_err(impossible)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         measurement: measured.measurement(),
-        executable: measured.executable,
-        configuration: measured.configuration,
+        executable: Some(measured.executable),
+        configuration: Some(measured.configuration),
         svn: SVN,
         kinds: BTreeSet::from([kind]),
     })

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use autoclave_attest::appraise::appraise;
 use autoclave_attest::evidence::software::{Subject, quote};
-use autoclave_attest::evidence::{Measured, Root, SoftwareVerifier, TeeKind, Verifier as _};
+use autoclave_attest::evidence::{
+    Endorsements, Measured, Root, SoftwareVerifier, TeeKind, Verifier as _,
+};
 use autoclave_attest::handshake::{
     AttestQuery, EvidenceAnswer, EvidenceQuery, NonceAnswer, TokenAnswer, Trust, TrustAnchors,
 };
@@ -127,8 +129,8 @@ impl Fake {
             name: WorkloadName::parse(name).unwrap(),
             version: "1".to_owned(),
             measurement: measured(name).measurement(),
-            executable: measured(name).executable,
-            configuration: measured(name).configuration,
+            executable: Some(measured(name).executable),
+            configuration: Some(measured(name).configuration),
             svn: 1,
             kinds: [TeeKind::Software].into(),
         };
@@ -171,7 +173,8 @@ impl Fake {
     fn attest(&self, query: &AttestQuery) -> Vec<u8> {
         let root = SoftwareVerifier::new(&jwk(&self.root)).unwrap();
         let report_data = query.runtime.report_data();
-        let verified = root.verify(&query.evidence, &report_data, now()).unwrap();
+        let verified =
+            root.verify(&query.evidence, &report_data, &Endorsements::new(), now()).unwrap();
         let manifest = verify_manifest(&self.manifest(), &[jwk(&self.release)], now()).unwrap();
         let issuance = Issuance {
             issuer: Issuer { name: ISSUER, build: "test" },

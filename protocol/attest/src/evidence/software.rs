@@ -6,7 +6,9 @@ use autoclave_base::{UnixTime, b64};
 use p256::ecdsa::SigningKey;
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, Evidence, EvidenceRefusal, Measured, TeeKind, Verified, Verifier};
+use super::{
+    Claims, Endorsements, Evidence, EvidenceRefusal, Measured, TeeKind, Unbound, Verifier,
+};
 use crate::CLOCK_SKEW_SECONDS;
 use crate::jwk::{Jwk, JwkRefusal};
 use crate::jws::{self, JwsRefusal, Unverified};
@@ -95,32 +97,28 @@ impl Verifier for SoftwareVerifier {
         true
     }
 
-    fn verify(
+    fn verify_unbound(
         &self,
         evidence: &Evidence,
-        report_data: &ReportData,
+        _endorsements: &Endorsements,
         now: UnixTime,
-    ) -> Result<Verified, EvidenceRefusal> {
+    ) -> Result<Unbound, EvidenceRefusal> {
         if evidence.kind != TeeKind::Software {
             return Err(EvidenceRefusal::Kind);
         }
         let quote = self.open(&evidence.body)?;
-        if quote.report_data != b64::encode(report_data) {
-            return Err(EvidenceRefusal::ReportData);
-        }
+        let report_data: ReportData =
+            b64::decode_array(&quote.report_data).map_err(|_| EvidenceRefusal::ReportData)?;
         fresh(quote.iat, now)?;
         if quote.measured.libraries.len() > super::LIBRARIES_MAX {
             return Err(EvidenceRefusal::Malformed);
         }
-        Ok(Verified::new(Claims {
-            kind: TeeKind::Software,
-            hw_backed: false,
+        let claims = Claims {
             debug: quote.debug,
-            measurement: quote.measured.measurement(),
-            measured: quote.measured,
             svn: quote.svn,
-            tpm: None,
-        }))
+            ..Claims::of_measured(TeeKind::Software, quote.measured)
+        };
+        Ok(Unbound::new(claims, report_data))
     }
 }
 

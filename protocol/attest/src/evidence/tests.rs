@@ -3,7 +3,9 @@ use serde_json::json;
 use super::software::{Subject, TYP, quote};
 use super::*;
 use crate::fixtures::{NOW, World, jwk, key, nonce, runtime, subject};
+use crate::jwk::Jwk;
 use crate::jws;
+use crate::runtime::ReportData;
 
 fn world_and_data() -> (World, ReportData) {
     (World::new(), runtime(&key(4), nonce(1)).report_data())
@@ -14,9 +16,10 @@ fn verified_evidence_says_what_was_measured() {
     let (world, data) = world_and_data();
     let code = subject("clinic");
     let evidence = quote(&code, &data, NOW, &world.root);
-    let verified = world.trust().verifiers().verify(&evidence, &data, NOW).unwrap();
+    let verified =
+        world.trust().verifiers().verify(&evidence, &data, &Endorsements::new(), NOW).unwrap();
     let claims = verified.claims();
-    assert_eq!(claims.measured, code.measured);
+    assert_eq!(claims.measured.as_ref(), Some(&code.measured));
     assert_eq!(claims.measurement, code.measured.measurement());
     assert_eq!((claims.hw_backed, claims.debug, claims.svn), (false, false, 1));
 }
@@ -40,7 +43,12 @@ fn evidence_over_another_nonce_or_key_is_refused() {
     let (world, data) = world_and_data();
     let evidence = quote(&subject("clinic"), &data, NOW, &world.root);
     for other in [runtime(&key(4), nonce(2)), runtime(&key(5), nonce(1))] {
-        let refused = world.trust().verifiers().verify(&evidence, &other.report_data(), NOW);
+        let refused = world.trust().verifiers().verify(
+            &evidence,
+            &other.report_data(),
+            &Endorsements::new(),
+            NOW,
+        );
         assert_eq!(refused, Err(EvidenceRefusal::ReportData));
     }
 }
@@ -50,12 +58,15 @@ fn a_stranger_s_root_is_refused_even_under_our_name() {
     let (world, data) = world_and_data();
     let trust = world.trust();
     let evidence = quote(&subject("clinic"), &data, NOW, &key(9));
-    let refused = trust.verifiers().verify(&evidence, &data, NOW);
+    let refused = trust.verifiers().verify(&evidence, &data, &Endorsements::new(), NOW);
     assert_eq!(refused, Err(EvidenceRefusal::Root));
     let kid = jwk(&world.root).thumbprint().to_string();
     let body = jws::sign(TYP, &kid, &json!({}), &key(9));
     let forged = Evidence { kind: TeeKind::Software, body };
-    assert_eq!(trust.verifiers().verify(&forged, &data, NOW), Err(EvidenceRefusal::Signature));
+    assert_eq!(
+        trust.verifiers().verify(&forged, &data, &Endorsements::new(), NOW),
+        Err(EvidenceRefusal::Signature)
+    );
 }
 
 #[test]
@@ -63,7 +74,12 @@ fn old_and_future_evidence_is_refused() {
     let (world, data) = world_and_data();
     let trust = world.trust();
     let at = |now| {
-        trust.verifiers().verify(&quote(&subject("clinic"), &data, NOW, &world.root), &data, now)
+        trust.verifiers().verify(
+            &quote(&subject("clinic"), &data, NOW, &world.root),
+            &data,
+            &Endorsements::new(),
+            now,
+        )
     };
     assert!(at(NOW.plus(EVIDENCE_AGE_MAX_SECONDS)).is_ok());
     assert_eq!(at(NOW.plus(EVIDENCE_AGE_MAX_SECONDS + 1)), Err(EvidenceRefusal::Stale));
@@ -77,7 +93,10 @@ fn whoever_trusts_no_software_root_accepts_no_software() {
     let evidence = quote(&subject("clinic"), &data, NOW, &world.root);
     let production = Verifiers::new();
     assert!(production.hardware_only());
-    assert_eq!(production.verify(&evidence, &data, NOW), Err(EvidenceRefusal::Kind));
+    assert_eq!(
+        production.verify(&evidence, &data, &Endorsements::new(), NOW),
+        Err(EvidenceRefusal::Kind)
+    );
     assert!(!world.trust().verifiers().hardware_only());
 }
 
@@ -88,7 +107,14 @@ fn each_of_several_roots_is_accepted() {
     let verifiers = Verifiers::from_roots(&roots).unwrap();
     for root in [key(1), key(9)] {
         assert!(
-            verifiers.verify(&quote(&subject("clinic"), &data, NOW, &root), &data, NOW).is_ok()
+            verifiers
+                .verify(
+                    &quote(&subject("clinic"), &data, NOW, &root),
+                    &data,
+                    &Endorsements::new(),
+                    NOW
+                )
+                .is_ok()
         );
     }
     let sealing = Root::Software { jwk: Jwk::x25519(1, [0; 32]) };
@@ -111,6 +137,9 @@ fn malformed_evidence_is_refused() {
     ];
     for (body, expected) in cases {
         let evidence = Evidence { kind: TeeKind::Software, body };
-        assert_eq!(world.trust().verifiers().verify(&evidence, &data, NOW), Err(expected));
+        assert_eq!(
+            world.trust().verifiers().verify(&evidence, &data, &Endorsements::new(), NOW),
+            Err(expected)
+        );
     }
 }

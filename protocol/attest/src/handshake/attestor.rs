@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{ATTESTOR, Ask, EVIDENCE_PATH, JWKS_PATH, MANIFEST_PATH, To, Trust, accept, read};
 use super::{EvidenceAnswer, EvidenceQuery, HandshakeRefusal};
 use crate::appraise::{Status, appraise, policy_digest};
-use crate::evidence::{Claims, Evidence};
+use crate::evidence::{Claims, Endorsements, Evidence};
 use crate::nonce::Nonce;
 use crate::release::{ManifestRefusal, VerifiedManifest, verify_manifest};
 use crate::runtime::Runtime;
@@ -97,14 +97,15 @@ pub struct AttestorTranscript {
 }
 
 impl AttestorTranscript {
-    /// Verifies the answers under `trust`, as of the time when they were given. Whoever
+    /// Verifies the answers under `trust`, as of the time when they were given, with what
+    /// vendors say in the evidence itself: an attestor brings its endorsements along. Whoever
     /// reads a transcript of somebody else's believes that time as far as it believes the
     /// root that signed the evidence.
     pub fn verify(self, trust: &Trust) -> Result<VerifiedAttestor, HandshakeRefusal> {
         let report_data = self.runtime.report_data();
         let verified = trust
             .verifiers
-            .verify(&self.evidence, &report_data, self.verified_at)
+            .verify(&self.evidence, &report_data, &Endorsements::new(), self.verified_at)
             .map_err(HandshakeRefusal::Evidence)?;
         if trust.hardware_required() && !verified.claims().hw_backed {
             return Err(HandshakeRefusal::HardwareRequired);

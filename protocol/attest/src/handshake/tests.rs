@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::appraise::appraise;
-use crate::evidence::EvidenceRefusal;
 use crate::evidence::software::{Subject, quote};
+use crate::evidence::{Endorsements, EvidenceRefusal};
 use crate::fixtures::{
     ISSUER, NOW, World, jwk, key, manifest, nonce, rng, runtime, subject, workload,
 };
@@ -73,7 +73,8 @@ impl Scene {
         let query: AttestQuery = serde_json::from_slice(body).unwrap();
         let data = query.runtime.report_data();
         let trust = self.world.trust();
-        let verified = trust.verifiers().verify(&query.evidence, &data, NOW).unwrap();
+        let verified =
+            trust.verifiers().verify(&query.evidence, &data, &Endorsements::new(), NOW).unwrap();
         let issuance = Issuance {
             issuer: Issuer { name: ISSUER, build: "test" },
             audience: &query.audience,

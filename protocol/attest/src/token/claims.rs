@@ -96,16 +96,37 @@ pub struct Submodule {
 #[serde(rename_all = "snake_case")]
 pub enum AnnotatedEvidence {
     /// Of software evidence.
-    Software(Claims),
+    Software(Box<Claims>),
     /// Of a TPM's.
-    Tpm(Claims),
+    Tpm(Box<Claims>),
+    /// Of an SGX enclave's.
+    Sgx(Box<Claims>),
+    /// Of a TDX domain's.
+    Tdx(Box<Claims>),
+    /// Of an SEV-SNP guest's.
+    Snp(Box<Claims>),
+    /// Of an Azure confidential VM's on SEV-SNP.
+    #[serde(rename = "az-snp-vtpm")]
+    AzureSnp(Box<Claims>),
+    /// Of an Azure confidential VM's on TDX.
+    #[serde(rename = "az-tdx-vtpm")]
+    AzureTdx(Box<Claims>),
+    /// Of an AWS Nitro enclave's.
+    Nitro(Box<Claims>),
 }
 
 impl AnnotatedEvidence {
     /// The claims, whatever the kind.
-    pub const fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Claims {
         match self {
-            Self::Software(claims) | Self::Tpm(claims) => claims,
+            Self::Software(claims)
+            | Self::Tpm(claims)
+            | Self::Sgx(claims)
+            | Self::Tdx(claims)
+            | Self::Snp(claims)
+            | Self::AzureSnp(claims)
+            | Self::AzureTdx(claims)
+            | Self::Nitro(claims) => claims,
         }
     }
 
@@ -114,16 +135,29 @@ impl AnnotatedEvidence {
         match self {
             Self::Software(_) => TeeKind::Software,
             Self::Tpm(_) => TeeKind::Tpm,
+            Self::Sgx(_) => TeeKind::Sgx,
+            Self::Tdx(_) => TeeKind::Tdx,
+            Self::Snp(_) => TeeKind::Snp,
+            Self::AzureSnp(_) => TeeKind::AzureSnp,
+            Self::AzureTdx(_) => TeeKind::AzureTdx,
+            Self::Nitro(_) => TeeKind::Nitro,
         }
     }
 }
 
 impl From<Claims> for AnnotatedEvidence {
     fn from(claims: Claims) -> Self {
-        match claims.kind {
-            TeeKind::Software => Self::Software(claims),
-            TeeKind::Tpm => Self::Tpm(claims),
-        }
+        let under = match claims.kind {
+            TeeKind::Software => Self::Software,
+            TeeKind::Tpm => Self::Tpm,
+            TeeKind::Sgx => Self::Sgx,
+            TeeKind::Tdx => Self::Tdx,
+            TeeKind::Snp => Self::Snp,
+            TeeKind::AzureSnp => Self::AzureSnp,
+            TeeKind::AzureTdx => Self::AzureTdx,
+            TeeKind::Nitro => Self::Nitro,
+        };
+        under(Box::new(claims))
     }
 }
 

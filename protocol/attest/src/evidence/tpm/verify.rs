@@ -9,11 +9,11 @@ use super::certificate::Certificate;
 use super::chain::{self, Endorsed};
 use super::log::{self, Told};
 use super::wire::{AkPublic, Attest, Signature};
-use super::{
-    Body, NONCE_BYTES, PCR_BOOTED, RootRefusal, TpmClaims, TpmRoot, qualifying_data, replay,
+use super::{Body, NONCE_BYTES, PCR_BOOTED, RootRefusal, TpmClaims, TpmRoot, replay};
+use crate::evidence::{
+    Claims, Endorsements, Evidence, EvidenceRefusal, TeeKind, Unbound, Verifier,
 };
-use crate::evidence::{Claims, Evidence, EvidenceRefusal, TeeKind, Verified, Verifier};
-use crate::runtime::ReportData;
+use crate::runtime::{REPORT_DATA_BYTES, ReportData};
 
 /// Verifies TPM evidence under one root.
 ///
@@ -43,11 +43,8 @@ impl TpmVerifier {
 
     fn claims(&self, told: Told, endorsed: &Endorsed) -> Claims {
         Claims {
-            kind: TeeKind::Tpm,
             hw_backed: !self.root.development && !endorsed.manufacturer.is_software(),
             debug: told.debug,
-            measurement: told.measured.measurement(),
-            measured: told.measured,
             svn: told.svn,
             tpm: Some(TpmClaims {
                 manufacturer: endorsed.manufacturer,
@@ -55,6 +52,7 @@ impl TpmVerifier {
                 launcher: told.launcher,
                 workload: told.workload,
             }),
+            ..Claims::of_measured(TeeKind::Tpm, told.measured)
         }
     }
 }
@@ -68,12 +66,12 @@ impl Verifier for TpmVerifier {
         self.root.development
     }
 
-    fn verify(
+    fn verify_unbound(
         &self,
         evidence: &Evidence,
-        report_data: &ReportData,
+        _endorsements: &Endorsements,
         now: UnixTime,
-    ) -> Result<Verified, EvidenceRefusal> {
+    ) -> Result<Unbound, EvidenceRefusal> {
         if evidence.kind != TeeKind::Tpm {
             return Err(EvidenceRefusal::Kind);
         }
@@ -84,28 +82,32 @@ impl Verifier for TpmVerifier {
         if certificate.ek != endorsed.digest() {
             return Err(EvidenceRefusal::TpmAk);
         }
-        quote(&body, &certificate.key()?, report_data)?;
+        let report_data = quote(&body, &certificate.key()?)?;
         let told = told(&body)?;
         self.firmware(&body)?;
-        Ok(Verified::new(self.claims(told, &endorsed)))
+        Ok(Unbound::new(self.claims(told, &endorsed), report_data))
     }
 }
 
-/// That the TPM signed, over our nonce, the registers that the body shows.
-fn quote(body: &Body, ak: &AkPublic, report_data: &ReportData) -> Result<(), EvidenceRefusal> {
+/// That the TPM signed the registers that the body shows; over which nonce: the first half
+/// of the report data, of which the other is zero.
+fn quote(body: &Body, ak: &AkPublic) -> Result<ReportData, EvidenceRefusal> {
     let signature = Signature::parse(&body.signature).map_err(|_| EvidenceRefusal::Signature)?;
     if !signature.is_of(&body.quote, ak.key()) {
         return Err(EvidenceRefusal::Signature);
     }
     let attest = Attest::parse(&body.quote).map_err(|_| EvidenceRefusal::TpmQuote)?;
-    let rest_is_zero = report_data[NONCE_BYTES..].iter().all(|byte| *byte == 0);
-    if !rest_is_zero || !attest.answers(&qualifying_data(report_data)) {
-        return Err(EvidenceRefusal::ReportData);
-    }
+    let nonce: [u8; NONCE_BYTES] =
+        attest.extra_data.as_slice().try_into().map_err(|_| EvidenceRefusal::ReportData)?;
     if !attest.selects_all() {
         return Err(EvidenceRefusal::TpmSelection);
     }
-    if attest.is_over(&body.pcrs) { Ok(()) } else { Err(EvidenceRefusal::TpmPcrs) }
+    if !attest.is_over(&body.pcrs) {
+        return Err(EvidenceRefusal::TpmPcrs);
+    }
+    let mut report_data = [0; REPORT_DATA_BYTES];
+    report_data[..NONCE_BYTES].copy_from_slice(&nonce);
+    Ok(report_data)
 }
 
 /// What the log tells, if it makes the launcher's registers exactly.

@@ -10,7 +10,7 @@ use super::captured::{Captured, data};
 use super::machine::{
     ATTRIBUTES, Authority, Machine, Quote, log, manufacturer, of_type, public, software_by_a_vendor,
 };
-use crate::evidence::{Claims, EvidenceRefusal, Verifier as _};
+use crate::evidence::{Claims, Endorsements, EvidenceRefusal, Verifier as _};
 use crate::fixtures::{NOW, key};
 
 /// One piece of evidence under one root.
@@ -27,7 +27,9 @@ impl Case {
     pub(super) fn judge(&self) -> Result<Claims, EvidenceRefusal> {
         let evidence = Evidence { kind: TeeKind::Tpm, body: self.evidence.clone() };
         let verifier = TpmVerifier::new(&self.root).unwrap();
-        verifier.verify(&evidence, &self.report_data, NOW).map(|verified| verified.claims().clone())
+        verifier
+            .verify(&evidence, &self.report_data, &Endorsements::new(), NOW)
+            .map(|verified| verified.claims().clone())
     }
 }
 

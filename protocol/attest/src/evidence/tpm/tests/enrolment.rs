@@ -11,7 +11,7 @@ use super::super::enrol::{Challenge, EnrolRefusal, Identity, certify, challenge}
 use super::super::*;
 use super::captured::{Captured, data};
 use super::machine::Authority;
-use crate::evidence::{EvidenceRefusal, Verifier as _};
+use crate::evidence::{Endorsements, EvidenceRefusal, Verifier as _};
 use crate::fixtures::{NOW, key, rng};
 
 /// Bytes that count up: the same challenge each time.
@@ -81,8 +81,8 @@ fn the_right_answer_earns_a_certificate_that_evidence_verifies_under() {
     let ak = certify(expected, &secret(), &key(6), 60, NOW).unwrap();
     let verifier = TpmVerifier::new(&captured.root()).unwrap();
     let evidence = Body { ak, ..captured.body() }.into_evidence();
-    assert!(verifier.verify(&evidence, &data(), NOW.plus(59)).is_ok());
-    let late = verifier.verify(&evidence, &data(), NOW.plus(60)).unwrap_err();
+    assert!(verifier.verify(&evidence, &data(), &Endorsements::new(), NOW.plus(59)).is_ok());
+    let late = verifier.verify(&evidence, &data(), &Endorsements::new(), NOW.plus(60)).unwrap_err();
     assert_eq!(late, EvidenceRefusal::TpmAkValidity);
 }
 

@@ -5,7 +5,7 @@ use rand::{Rng as _, RngExt as _};
 use super::super::certificate::Certificate;
 use super::super::*;
 use super::captured::{Captured, data};
-use crate::evidence::Verifier as _;
+use crate::evidence::{Endorsements, Verifier as _};
 use crate::fixtures::{NOW, rng};
 
 /// Random inputs for each parser.
@@ -19,7 +19,7 @@ fn no_byte_of_tpm_evidence_can_be_changed() {
     let judge = |bytes: &[u8]| {
         let Ok(body) = std::str::from_utf8(bytes) else { return false };
         let evidence = Evidence { kind: TeeKind::Tpm, body: body.to_owned() };
-        verifier.verify(&evidence, &data(), NOW).is_ok()
+        verifier.verify(&evidence, &data(), &Endorsements::new(), NOW).is_ok()
     };
     assert!(judge(&good));
     let mut random = rng(1);
@@ -35,7 +35,9 @@ fn no_byte_of_a_tpm_structure_can_be_changed() {
     let captured = Captured::read();
     let verifier = TpmVerifier::new(&captured.root()).unwrap();
     let refused = |body: Body| {
-        assert!(verifier.verify(&body.into_evidence(), &data(), NOW).is_err());
+        assert!(
+            verifier.verify(&body.into_evidence(), &data(), &Endorsements::new(), NOW).is_err()
+        );
     };
     let mut random = rng(3);
     let mut flip = |bytes: &[u8], at: usize| {
@@ -81,6 +83,6 @@ fn parsers_survive_anything() {
     let body = captured.body().into_evidence().body;
     for end in 0..body.len() {
         let evidence = Evidence { kind: TeeKind::Tpm, body: body[..end].to_owned() };
-        assert!(verifier.verify(&evidence, &data(), NOW).is_err());
+        assert!(verifier.verify(&evidence, &data(), &Endorsements::new(), NOW).is_err());
     }
 }

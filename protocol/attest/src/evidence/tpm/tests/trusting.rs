@@ -7,7 +7,7 @@ use super::super::*;
 use super::captured::{Captured, data};
 use super::machine::Machine;
 use crate::appraise::{Appraisal, Reason, appraise};
-use crate::evidence::{Claims, EvidenceRefusal, Root, Verified, Verifiers};
+use crate::evidence::{Claims, Endorsements, EvidenceRefusal, Root, Verified, Verifiers};
 use crate::fixtures::{
     AUDIENCE, ISSUER, NOW, World, expectation, jwk, key, manifest, nonce, rng, runtime, workload,
 };
@@ -22,7 +22,7 @@ use crate::token::{
 
 fn verified(root: &TpmRoot, body: Body) -> Verified {
     let verifiers = Verifiers::from_roots(&[Root::Tpm(root.clone())]).unwrap();
-    verifiers.verify(&body.into_evidence(), &data(), NOW).unwrap()
+    verifiers.verify(&body.into_evidence(), &data(), &Endorsements::new(), NOW).unwrap()
 }
 
 fn genuine() -> Verified {
@@ -42,8 +42,9 @@ fn manifest_of(claims: &Claims, name: &str, kinds: &[TeeKind]) -> VerifiedManife
     let release = &mut manifest.workloads[0];
     release.name = workload(name);
     release.measurement = claims.measurement;
-    release.executable = claims.measured.executable;
-    release.configuration = claims.measured.configuration;
+    let measured = claims.measured.as_ref().unwrap();
+    release.executable = Some(measured.executable);
+    release.configuration = Some(measured.configuration);
     release.kinds = kinds.iter().copied().collect();
     let raw = release::sign(&manifest, &key(2));
     verify_manifest(&raw, &[jwk(&key(2))], NOW).unwrap()
@@ -111,7 +112,7 @@ fn a_tpm_s_token_that_contradicts_itself_is_refused() {
         let mut evidence = verified.claims().clone();
         change(&mut evidence);
         token.hw_backed = evidence.hw_backed;
-        token.submods.cpu0.evidence = AnnotatedEvidence::Tpm(evidence);
+        token.submods.cpu0.evidence = AnnotatedEvidence::Tpm(Box::new(evidence));
         check(&token, false).err()
     };
     let refused = Some(TokenRefusal::Malformed);
@@ -122,7 +123,7 @@ fn a_tpm_s_token_that_contradicts_itself_is_refused() {
     assert_eq!(changed(&genuine(), &|claims| claims.measurement = Digest::of("x")), refused);
     let mut renamed = claims(&genuine());
     let evidence = renamed.submods.cpu0.evidence.claims().clone();
-    renamed.submods.cpu0.evidence = AnnotatedEvidence::Software(evidence);
+    renamed.submods.cpu0.evidence = AnnotatedEvidence::Software(Box::new(evidence));
     assert_eq!(check(&renamed, false).err(), refused);
 }
 
@@ -133,12 +134,13 @@ fn evidence_is_judged_under_the_root_that_knows_its_maker() {
     let both = Verifiers::from_roots(&roots).unwrap();
     assert!(!both.hardware_only(), "one of them is for development");
     for (body, hardware) in [(captured.body(), false), (machine.body(&data()), true)] {
-        let verified = both.verify(&body.into_evidence(), &data(), NOW).unwrap();
+        let verified =
+            both.verify(&body.into_evidence(), &data(), &Endorsements::new(), NOW).unwrap();
         assert_eq!(verified.claims().hw_backed, hardware);
     }
     let one = Verifiers::from_roots(&roots[1..]).unwrap();
     assert!(one.hardware_only());
-    let refused = one.verify(&captured.body().into_evidence(), &data(), NOW);
+    let refused = one.verify(&captured.body().into_evidence(), &data(), &Endorsements::new(), NOW);
     assert_eq!(refused, Err(EvidenceRefusal::Root));
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::cases::{Case, all};
-use crate::evidence::{Root, Verifiers};
+use crate::evidence::{Endorsements, Root, Verifiers};
 use crate::fixtures::{NOW, key, nonce, runtime};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/tpm/evidence.json");
@@ -103,7 +103,12 @@ fn the_tpm_vectors_are_judged_as_they_say() {
         let evidence = evidence(&file, case);
         let data = b64::decode_array(case["report_data"].as_str().unwrap()).unwrap();
         let now = serde_json::from_value(file["now"].clone()).unwrap();
-        let judged = Verifiers::from_roots(&[root]).unwrap().verify(&evidence, &data, now);
+        let judged = Verifiers::from_roots(&[root]).unwrap().verify(
+            &evidence,
+            &data,
+            &Endorsements::new(),
+            now,
+        );
         match judged {
             Ok(verified) => assert_eq!(json!(verified.claims()), case["claims"]),
             Err(refusal) => assert_eq!(refusal.code(), case["refused"], "{}", case["name"]),

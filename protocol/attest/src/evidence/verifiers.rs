@@ -1,0 +1,136 @@
+//! Roots and verifiers: who is trusted to say what a TEE runs. It belongs to whoever relies
+//! on evidence, by configuration. No root is here unless somebody named it.
+
+use autoclave_base::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    EVIDENCE_BYTES_MAX, Endorsements, Evidence, EvidenceRefusal, RootRefusal, SoftwareVerifier,
+    TeeKind, TpmRoot, TpmVerifier, Unbound, Verified,
+};
+use crate::jwk::Jwk;
+use crate::runtime::ReportData;
+
+/// Verifies one kind of evidence under one root. Pure: time is an argument.
+pub trait Verifier: Send + Sync {
+    /// The kind that it understands.
+    fn kind(&self) -> TeeKind;
+
+    /// Whether its root is for development: what it verifies is never backed by hardware.
+    fn development(&self) -> bool;
+
+    /// Checks that `evidence` was made under the root and holds at `now`, with what vendors
+    /// say in the evidence itself or in `endorsements`. Whom it vouches for is not judged.
+    fn verify_unbound(
+        &self,
+        evidence: &Evidence,
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Result<Unbound, EvidenceRefusal>;
+
+    /// The same, and that it vouches for `report_data`.
+    fn verify(
+        &self,
+        evidence: &Evidence,
+        report_data: &ReportData,
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Result<Verified, EvidenceRefusal> {
+        self.verify_unbound(evidence, endorsements, now)?.bind(report_data)
+    }
+}
+
+/// A root that somebody trusts, as it stands in a configuration: an object whose `kind`
+/// says which kind of TEE it vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Root {
+    /// A development root.
+    Software {
+        /// Its public key.
+        jwk: Jwk,
+    },
+    /// A root of TPMs.
+    Tpm(TpmRoot),
+}
+
+impl Root {
+    /// The kind of TEE that it vouches for.
+    pub const fn kind(&self) -> TeeKind {
+        match self {
+            Self::Software { .. } => TeeKind::Software,
+            Self::Tpm(_) => TeeKind::Tpm,
+        }
+    }
+
+    /// Whether it is for development: nothing under it is ever backed by hardware.
+    pub const fn is_development(&self) -> bool {
+        match self {
+            Self::Software { .. } => true,
+            Self::Tpm(root) => root.development,
+        }
+    }
+}
+
+/// All verifiers that a party trusts.
+#[derive(Default)]
+pub struct Verifiers(Vec<Box<dyn Verifier>>);
+
+impl Verifiers {
+    /// Trusts nobody yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts what `verifier` accepts as well.
+    #[must_use]
+    pub fn with(mut self, verifier: impl Verifier + 'static) -> Self {
+        self.0.push(Box::new(verifier));
+        self
+    }
+
+    /// One verifier for each root.
+    pub fn from_roots(roots: &[Root]) -> Result<Self, RootRefusal> {
+        roots.iter().try_fold(Self::new(), |all, root| match root {
+            Root::Software { jwk } => Ok(all.with(SoftwareVerifier::new(jwk)?)),
+            Root::Tpm(root) => Ok(all.with(TpmVerifier::new(root)?)),
+        })
+    }
+
+    /// Whether only hardware is trusted: no root is for development.
+    pub fn hardware_only(&self) -> bool {
+        !self.0.iter().any(|verifier| verifier.development())
+    }
+
+    /// Verifies evidence by the first verifier that knows its root, and that it vouches
+    /// for `report_data`.
+    pub fn verify(
+        &self,
+        evidence: &Evidence,
+        report_data: &ReportData,
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Result<Verified, EvidenceRefusal> {
+        self.verify_unbound(evidence, endorsements, now)?.bind(report_data)
+    }
+
+    /// Verifies evidence by the first verifier that knows its root.
+    pub fn verify_unbound(
+        &self,
+        evidence: &Evidence,
+        endorsements: &Endorsements,
+        now: UnixTime,
+    ) -> Result<Unbound, EvidenceRefusal> {
+        if evidence.body.len() > EVIDENCE_BYTES_MAX {
+            return Err(EvidenceRefusal::TooLarge);
+        }
+        let mut refusal = EvidenceRefusal::Kind;
+        for verifier in self.0.iter().filter(|verifier| verifier.kind() == evidence.kind) {
+            match verifier.verify_unbound(evidence, endorsements, now) {
+                Err(EvidenceRefusal::Root) => refusal = EvidenceRefusal::Root,
+                outcome => return outcome,
+            }
+        }
+        Err(refusal)
+    }
+}
