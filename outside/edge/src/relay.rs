@@ -1,6 +1,7 @@
 //! The relay: passes a request on to a party and the answer back, both as they come.
 //! It belongs to the edge.
-//! Only the headers named here pass, in either direction, and a body is never held.
+//! Only the headers named here pass, in either direction, and a body is never held; those of
+//! protocols that others defined pass on their routes alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,15 @@ const IDLE_PER_PARTY_MAX: usize = 64;
 const REQUEST_HEADERS: &[HeaderName] = &[header::CONTENT_TYPE, header::ACCEPT];
 const RESPONSE_HEADERS: &[HeaderName] =
     &[header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CACHE_CONTROL, header::RETRY_AFTER];
+
+/// Clients of other protocols sign in by a header, and keep a session in a cookie.
+const FOREIGN_REQUEST_HEADERS: &[HeaderName] = &[header::AUTHORIZATION, header::COOKIE];
+static FOREIGN_RESPONSE_HEADERS: [HeaderName; 4] = [
+    header::LOCATION,
+    header::SET_COOKIE,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("x-ms-error-code"),
+];
 
 /// Connections to the parties.
 pub(crate) struct Relay {
@@ -66,7 +76,7 @@ impl Relay {
             return Relayed { answer: Err(Problem::BodyTooLarge), received };
         }
         let answer = match outward(upstream, route, &parts, body) {
-            Some(outward) => self.exchange(outward, &received).await,
+            Some(outward) => self.exchange(outward, route, &received).await,
             None => Err(Problem::RouteUnknown),
         };
         Relayed { answer, received }
@@ -75,12 +85,13 @@ impl Relay {
     async fn exchange(
         &self,
         request: Request<Watched<Incoming>>,
+        route: &PartyRoute<'_>,
         received: &Tally,
     ) -> Result<Response<Watched<Incoming>>, Problem> {
         match timeout(self.limits.answer(), self.client.request(request)).await {
             Err(_) => Err(Problem::UpstreamSilent),
             Ok(Err(_)) => Err(blame(received)),
-            Ok(Ok(response)) => Ok(inward(response, self.limits.answer())),
+            Ok(Ok(response)) => Ok(inward(response, route, self.limits.answer())),
         }
     }
 }
@@ -104,21 +115,31 @@ fn outward(
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(upstream.clone())
-        .path_and_query(PathAndQuery::try_from(route.path).ok()?)
+        .path_and_query(PathAndQuery::try_from(route.target(parts.uri.query())).ok()?)
         .build()
         .ok()?;
     let mut request = Request::new(body);
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
     copy(&parts.headers, request.headers_mut(), REQUEST_HEADERS);
+    if route.foreign.is_some() {
+        copy(&parts.headers, request.headers_mut(), FOREIGN_REQUEST_HEADERS);
+    }
     Some(request)
 }
 
-fn inward(response: Response<Incoming>, stall: Duration) -> Response<Watched<Incoming>> {
+fn inward(
+    response: Response<Incoming>,
+    route: &PartyRoute<'_>,
+    stall: Duration,
+) -> Response<Watched<Incoming>> {
     let (parts, body) = response.into_parts();
     let mut response = Response::new(Watched::new(body, SEALED_BYTES_MAX, stall));
     *response.status_mut() = parts.status;
     copy(&parts.headers, response.headers_mut(), RESPONSE_HEADERS);
+    if route.foreign.is_some() {
+        copy(&parts.headers, response.headers_mut(), &FOREIGN_RESPONSE_HEADERS);
+    }
     response
 }
 

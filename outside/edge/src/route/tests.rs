@@ -66,3 +66,44 @@ fn a_long_path_is_refused() {
     let path = format!("/parties/clinic/ledger/tile/{}", "0/".repeat(PATH_BYTES_MAX));
     assert!(party(&Method::GET, path.trim_end_matches('/')).is_none());
 }
+
+#[test]
+fn clients_of_other_protocols_find_them_at_the_root_and_below_the_party() {
+    for (method, path, home) in [
+        (Method::POST, "/attest/SgxEnclave", "attestor"),
+        (Method::GET, "/certs", "attestor"),
+        (Method::GET, "/.well-known/openid-configuration", "attestor"),
+        (Method::PUT, "/policies/SgxEnclave", "attestor"),
+        (Method::POST, "/policies/SgxEnclave:reset", "attestor"),
+        (Method::GET, "/certificates", "attestor"),
+        (Method::POST, "/certificates:add", "attestor"),
+        (Method::POST, "/attestation", "attestor"),
+        (Method::POST, "/challenge-response/v1/newSession", "attestor"),
+        (Method::DELETE, "/challenge-response/v1/session/0b1c", "attestor"),
+        (Method::GET, "/.well-known/veraison/verification", "attestor"),
+    ] {
+        let route = party(&method, path).unwrap();
+        assert_eq!((route.party, route.path), (home, path));
+        assert!(!route.template.contains("parties"), "{}", route.template);
+        let named = format!("/parties/other{path}");
+        assert_eq!(party(&method, &named).unwrap().party, "other");
+    }
+    assert!(party(&Method::POST, "/attest").is_none(), "our own stand below the party only");
+    assert!(party(&Method::POST, "/sealed").is_none());
+    assert!(party(&Method::POST, "/attest/a%2f").is_none());
+}
+
+#[test]
+fn of_a_query_only_what_a_foreign_protocol_needs_passes() {
+    let certs = party(&Method::GET, "/certs").unwrap();
+    assert_eq!(certs.target(None), "/certs");
+    assert_eq!(certs.target(Some("api-version=2025-06-01")), "/certs?api-version=2025-06-01");
+    assert_eq!(certs.target(Some("x=1&api-version=1&api-version")), "/certs?api-version=1");
+    assert_eq!(certs.target(Some("api-version=%0d%0a")), "/certs");
+    assert_eq!(certs.target(Some(&format!("api-version={}", "1".repeat(300)))), "/certs");
+    let ours = party(&Method::GET, "/parties/clinic/healthz").unwrap();
+    assert_eq!(ours.target(Some("api-version=1")), "/healthz");
+    let session = party(&Method::POST, "/challenge-response/v1/newSession").unwrap();
+    let target = session.target(Some("nonceSize=32"));
+    assert_eq!(target, "/challenge-response/v1/newSession?nonceSize=32");
+}
