@@ -6,6 +6,7 @@
 pub mod appraise;
 pub mod book;
 pub mod chain;
+pub mod claimrules;
 pub mod dpop;
 pub mod evidence;
 pub mod handshake;
