@@ -6,12 +6,12 @@ use std::sync::Arc;
 use autoclave_attest::chain::VerifiedChain;
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
+use autoclave_cell::administrators::Administrators;
 use autoclave_cell::policy::PolicyBook;
 use autoclave_cell::release::{REFUSED, ReleasedKey};
 use autoclave_cell::{BootError, Cell, Refusal, event};
 use autoclave_ledger::{Event, Label};
 
-use crate::administrators::Administrators;
 use crate::config::{Settings, schema};
 use crate::refusals::{Refusals, Refused};
 use crate::release::{self, Asked, OPERATION, Recorded, RecordedRefusal};

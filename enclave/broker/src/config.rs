@@ -2,14 +2,11 @@
 //! rules they leave, and who administers them. It is measured, rules included, so that a
 //! broker with other rules is another broker. No secret stands in it.
 
-use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::ids::KeyName;
-use autoclave_cell::policy::WORKLOAD_SCHEMA;
+use autoclave_cell::administrators::AdministratorSettings;
+use autoclave_cell::policy::release_schema;
 use autoclave_ledger::Label;
 use serde::Deserialize;
-
-/// What release rules may speak of, beside workloads.
-const RELEASE_SCHEMA: &str = include_str!("release.cedarschema");
 
 /// The broker's settings, as TOML after the cell's tables.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,22 +45,10 @@ pub struct KeySettings {
     pub generate: bool,
 }
 
-/// One of `[[administrators]]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdministratorSettings {
-    /// What the ledger calls them: an office, not a person.
-    pub name: Label,
-    /// For which institution they act.
-    pub institution: Label,
-    /// The thumbprint of the key that they sign requests with.
-    pub jkt: Thumbprint,
-}
-
 /// The whole schema of release rules. It is part of the program, since it says what the
 /// program hands to the rules; the rules' digest covers it.
 pub fn schema() -> String {
-    [WORKLOAD_SCHEMA, RELEASE_SCHEMA].concat()
+    release_schema()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use autoclave_seal::{Kem, PublicSealingKey, SealingKeys};
 use axum::Router;
 use p256::ecdsa::SigningKey;
 
-use crate::config::{AdministratorSettings, Settings};
+use crate::config::Settings;
 use crate::{Broker, routes};
 
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -52,14 +52,6 @@ pub(crate) fn signing_key(seed: u8) -> SigningKey {
 
 fn jwk(key: &SigningKey) -> Jwk {
     Jwk::signing(key.verifying_key())
-}
-
-pub(crate) fn administrator(seed: u8, institution: &str) -> AdministratorSettings {
-    AdministratorSettings {
-        name: format!("{institution}-keys").parse().unwrap(),
-        institution: institution.parse().unwrap(),
-        jkt: jwk(&signing_key(seed)).thumbprint(),
-    }
 }
 
 /// The settings of the broker in tests: administrator 1 is of acme, 2 of mercy.

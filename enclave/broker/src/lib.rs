@@ -11,7 +11,6 @@
 //!
 //! [`ReleasedKey`]: autoclave_cell::release::ReleasedKey
 
-pub mod administrators;
 mod broker;
 pub mod config;
 pub mod keep;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use autoclave_base::Digest;
 use autoclave_base::ids::KeyName;
 use autoclave_cell::Refusal;
+use autoclave_cell::administrators::Administrator;
 use autoclave_cell::release::ReleasedKey;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -19,7 +20,6 @@ use http::request::Parts;
 use serde::{Deserialize, Serialize};
 
 use crate::Broker;
-use crate::administrators::{Administrator, StrangerRefusal};
 use crate::refusals::Refused;
 use crate::vault::{Change, KeyView, VaultError};
 use crate::versions::SecretText;
@@ -96,7 +96,7 @@ async fn import(
     body: Bytes,
 ) -> Result<(StatusCode, Json<ImportAnswer>), Refusal> {
     let now = broker.cell.now();
-    let administrator = broker.administrators.prove(&parts, now).map_err(stranger)?;
+    let administrator = broker.administrators.prove(&parts, now)?;
     let key = own_key(&broker, administrator, &name)?;
     let request: ImportRequest = serde_json::from_slice(&body).map_err(|_| MALFORMED)?;
     let secret = request.secret.decode().ok_or(MALFORMED)?;
@@ -124,7 +124,7 @@ struct Keys {
 }
 
 async fn list(State(broker): State<Arc<Broker>>, parts: Parts) -> Result<Json<Keys>, Refusal> {
-    let administrator = broker.administrators.prove(&parts, broker.cell.now()).map_err(stranger)?;
+    let administrator = broker.administrators.prove(&parts, broker.cell.now())?;
     Ok(Json(Keys { keys: broker.vault.of_owner(administrator.institution()) }))
 }
 
@@ -137,20 +137,9 @@ async fn refusals(
     State(broker): State<Arc<Broker>>,
     parts: Parts,
 ) -> Result<Json<RefusalList>, Refusal> {
-    let administrator = broker.administrators.prove(&parts, broker.cell.now()).map_err(stranger)?;
+    let administrator = broker.administrators.prove(&parts, broker.cell.now())?;
     let refusals = broker.refusals.visible_to(administrator.institution());
     Ok(Json(RefusalList { refusals }))
-}
-
-fn stranger(refusal: StrangerRefusal) -> Refusal {
-    match refusal {
-        StrangerRefusal::Proof(dpop) => {
-            Refusal::unauthenticated(dpop.code(), "The request needs an administrator's proof.")
-        }
-        StrangerRefusal::Unknown => {
-            Refusal::forbidden(refusal.code(), "The key that was proved is no administrator's.")
-        }
-    }
 }
 
 fn vault_refusal(error: &VaultError) -> Refusal {

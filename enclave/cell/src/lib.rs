@@ -7,6 +7,7 @@
 //! A role's `main` is `autoclave_cell::run("role", role::build)`, where `build` turns the
 //! [`Cell`] and the role's part of the configuration into [`Routes`].
 
+pub mod administrators;
 pub mod attester;
 mod boot;
 pub mod cache;
@@ -26,7 +27,6 @@ pub mod metrics;
 pub mod network;
 mod passport;
 mod peer;
-pub mod policy;
 pub mod problem;
 mod process;
 pub mod refusals;
@@ -35,6 +35,8 @@ pub mod state;
 mod tasks;
 pub mod telemetry;
 mod trust;
+
+pub use autoclave_policy as policy;
 
 pub use attester::Platform;
 pub use boot::{Addresses, Launch, Running, start};

@@ -1,11 +1,10 @@
 //! Permission by Cedar policy, for code and for people: a book of named rules, checked
 //! against a schema when it is loaded, that answers each ask with the rules that granted it
-//! or with the claims that stood in the way. It belongs to whoever administers the enclave;
-//! its text is part of the measured configuration. Nothing is permitted here that no rule
+//! or with the claims that stood in the way. It belongs to whoever administers the enclave. Nothing is permitted here that no rule
 //! permits, and no refusal goes unexplained.
 //!
 //! ```
-//! use autoclave_cell::policy::{Ask, Decision, PolicyBook, Thing};
+//! use autoclave_policy::{Ask, Decision, PolicyBook, Thing};
 //!
 //! let schema = "entity Staff = { role: String };
 //!     entity Record;
@@ -19,7 +18,7 @@
 //! assert_eq!(why[0].rule, "clinicians-treat");
 //! assert_eq!(why[0].claim, "principal.role");
 //! assert_eq!((why[0].expected.as_str(), why[0].found.as_str()), ("clinician", "clerk"));
-//! # Ok::<(), autoclave_cell::policy::PolicyError>(())
+//! # Ok::<(), autoclave_policy::PolicyError>(())
 //! ```
 
 mod ask;
@@ -39,4 +38,4 @@ pub use ask::{Ask, Thing};
 pub use book::PolicyBook;
 pub use decision::{Decision, Explanation, Granted};
 pub use error::PolicyError;
-pub use subject::{PERSON_SCHEMA, WORKLOAD_SCHEMA, person, workload};
+pub use subject::{PERSON_SCHEMA, WORKLOAD_SCHEMA, person, release_schema, workload};

@@ -1,5 +1,5 @@
-//! Who administers keys: the configured holders of signing keys, proved for each request
-//! (`DPoP`, RFC 9449). They are the data owners'. There is no password, no session and no
+//! Who administers an enclave: the configured holders of signing keys, proved for each request
+//! (`DPoP`, RFC 9449). They are the data owners', and an operator's. There is no password, no session and no
 //! administrator who is not in the measured configuration.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,21 @@ use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::UnixTime;
 use autoclave_ledger::Label;
 use http::request::Parts;
+use serde::Deserialize;
 
-use crate::config::AdministratorSettings;
+use crate::Refusal;
+
+/// One of `[[administrators]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdministratorSettings {
+    /// What the ledger calls them: an office, not a person.
+    pub name: Label,
+    /// For which institution they act.
+    pub institution: Label,
+    /// The thumbprint of the key that they sign requests with.
+    pub jkt: Thumbprint,
+}
 
 /// Why somebody is not an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,11 +48,25 @@ impl StrangerRefusal {
     }
 }
 
+impl From<StrangerRefusal> for Refusal {
+    fn from(refusal: StrangerRefusal) -> Self {
+        match refusal {
+            StrangerRefusal::Proof(dpop) => {
+                Self::unauthenticated(dpop.code(), "The request needs an administrator's proof.")
+            }
+            StrangerRefusal::Unknown => {
+                Self::forbidden(refusal.code(), "The key that was proved is no administrator's.")
+            }
+        }
+    }
+}
+
 /// An administrator, proved for one request. Only [`Administrators::prove`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Administrator {
     name: Label,
     institution: Label,
+    jkt: Thumbprint,
 }
 
 impl Administrator {
@@ -51,6 +78,11 @@ impl Administrator {
     /// For which institution they act.
     pub const fn institution(&self) -> &Label {
         &self.institution
+    }
+
+    /// The thumbprint of the key that was proved.
+    pub const fn jkt(&self) -> Thumbprint {
+        self.jkt
     }
 }
 
@@ -64,7 +96,8 @@ impl Administrators {
     /// Those of the configuration.
     pub fn new(settings: Vec<AdministratorSettings>) -> Self {
         let known = |it: AdministratorSettings| {
-            (it.jkt, Administrator { name: it.name, institution: it.institution })
+            let (name, institution, jkt) = (it.name, it.institution, it.jkt);
+            (jkt, Administrator { name, institution, jkt })
         };
         let by_key = settings.into_iter().map(known).collect();
         Self { by_key, proofs: Mutex::new(ProofBook::default()) }
@@ -88,11 +121,26 @@ impl Administrators {
 
 #[cfg(test)]
 mod tests {
-    use autoclave_cell::Entropy;
+    use autoclave_attest::jwk::Jwk;
     use http::Request;
+    use p256::ecdsa::SigningKey;
 
     use super::*;
-    use crate::fixtures::{NOW, administrator, signing_key};
+    use crate::Entropy;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_795_000_000);
+
+    fn signing_key(byte: u8) -> SigningKey {
+        SigningKey::from_slice(&[byte; 32]).unwrap()
+    }
+
+    fn administrator(byte: u8, institution: &str) -> AdministratorSettings {
+        AdministratorSettings {
+            name: format!("{institution}-keys").parse().unwrap(),
+            institution: institution.parse().unwrap(),
+            jkt: Jwk::signing(signing_key(byte).verifying_key()).thumbprint(),
+        }
+    }
 
     fn request(proofs: &[String]) -> Parts {
         let mut request = Request::get("/refusals?all=1");

@@ -8,11 +8,20 @@ use autoclave_base::ids::StaffId;
 use super::ask::Thing;
 
 /// The entity type `Workload`, as [`workload`] fills it.
-pub const WORKLOAD_SCHEMA: &str = include_str!("workload.cedarschema");
+pub const WORKLOAD_SCHEMA: &str = include_str!("schemas/workload.cedarschema");
 
 /// The entity type `Staff`, as [`person`] fills it, and the type `Personal` for the context
 /// of what people do.
-pub const PERSON_SCHEMA: &str = include_str!("person.cedarschema");
+pub const PERSON_SCHEMA: &str = include_str!("schemas/person.cedarschema");
+
+/// The entity type `Key` and the action `release` of a broker.
+const RELEASE_SCHEMA: &str = include_str!("schemas/release.cedarschema");
+
+/// The whole schema of release rules. It is part of the program, since it says what the
+/// program hands to the rules; the rules' digest covers it.
+pub fn release_schema() -> String {
+    [WORKLOAD_SCHEMA, RELEASE_SCHEMA].concat()
+}
 
 /// Attested code with the claims of its verified token.
 pub fn workload(token: &VerifiedToken) -> Thing {

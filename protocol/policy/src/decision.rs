@@ -13,7 +13,7 @@ pub enum Decision {
     Refused(Vec<Explanation>),
 }
 
-/// Proof that a policy book granted an ask. Only [`super::PolicyBook::decide`] makes one, so
+/// Proof that a policy book granted an ask. Only [`crate::PolicyBook::decide`] makes one, so
 /// a function that takes it cannot be reached without permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
