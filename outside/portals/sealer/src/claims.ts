@@ -8,6 +8,8 @@ import { isSoftware } from "./tpm/manufacturer.js";
 
 /** Libraries that one process can have measured. */
 export const LIBRARIES_MAX = 16;
+/** A register. */
+const HEX = /^(?:[0-9a-f]{2})*$/;
 
 /** What is measured: the program, its configuration, and libraries loaded at run time. */
 export interface Measured {
@@ -44,6 +46,16 @@ export function measurementOf(measured: Measured): Promise<string> {
   return canonicalDigest({ executable, configuration, libraries });
 }
 
+/** Kinds whose hardware measured by itself, and the kind that one stands on. */
+const HARDWARE: Readonly<Record<string, string | undefined>> = {
+  sgx: undefined,
+  tdx: undefined,
+  snp: undefined,
+  "az-snp-vtpm": "snp",
+  "az-tdx-vtpm": "tdx",
+  nitro: undefined,
+};
+
 /** Reads claims as a token carries them: what follows from each other must do so. */
 export async function parseClaims(value: unknown, code: string): Promise<Claims> {
   const wire = new Members(value, code);
@@ -52,13 +64,39 @@ export async function parseClaims(value: unknown, code: string): Promise<Claims>
     wire.digest("measurement"),
     wire.flag("hw_backed"),
   ];
-  need(measurement === (await measurementOf(parseMeasured(wire, code))), code);
-  need(canBeHardware(wire, kind, code) || !hwBacked, code);
-  return { kind, hwBacked, debug: wire.flag("debug"), measurement, svn: wire.integer("svn") };
+  const claims = { kind, hwBacked, debug: wire.flag("debug"), measurement, svn: wire.integer("svn") };
+  if (Object.hasOwn(HARDWARE, kind)) {
+    await checkRegisters(wire, claims, code);
+    await checkLayers(wire, claims, code);
+  } else {
+    need(measurement === (await measurementOf(parseMeasured(wire, code))), code);
+    need(canBeHardware(wire, kind, code) || !hwBacked, code);
+  }
+  return claims;
+}
+
+/** The measurement is the digest of the registers, and nothing else was measured. */
+async function checkRegisters(wire: Members, { kind, measurement }: Claims, code: string): Promise<void> {
+  need(!wire.has("executable") && !wire.has("tpm"), code);
+  const measurements = wire.members("measurements").value;
+  need(Object.values(measurements).every((one) => typeof one === "string" && HEX.test(one)), code);
+  need(measurement === (await canonicalDigest({ kind, measurements })), code);
+}
+
+/** Nothing is backed better than what it stands on, nor hides that it is open. */
+async function checkLayers(wire: Members, { kind, hwBacked, debug }: Claims, code: string): Promise<void> {
+  const layers = wire.has("layers") ? wire.list("layers") : [];
+  const below = HARDWARE[kind];
+  need(layers.length === (below === undefined ? 0 : 1), code);
+  if (below === undefined) return;
+  need(new Members(layers[0], code).text("kind") === below, code);
+  const layer = await parseClaims(layers[0], code);
+  need((layer.hwBacked || !hwBacked) && (debug || !layer.debug), code);
 }
 
 /** Software never is, nor is a TPM whose maker makes programs; only a TPM has a TPM's claims. */
 function canBeHardware(wire: Members, kind: string, code: string): boolean {
+  need(!wire.has("measurements") && !wire.has("layers"), code);
   if (kind !== "tpm") {
     need(kind === "software" && !wire.has("tpm"), code);
     return false;

@@ -2,10 +2,13 @@
 //! or refuse alike. Signatures are deterministic (RFC 6979), so that the file is exactly
 //! what this code makes.
 
-use autoclave_base::b64;
+use std::collections::BTreeMap;
+
+use autoclave_base::{Digest, HexBytes, b64};
 use serde_json::{Value, json};
 
 use super::{Expectation, KeySet, TYP, TokenClaims, verify};
+use crate::evidence::{AzureFields, Claims, Fields, NitroFields, SnpFields, TeeKind};
 use crate::fixtures::{AUDIENCE, ISSUER, NOW, World, jwk, key, runtime, subject};
 use crate::jws;
 
@@ -30,8 +33,105 @@ fn unsigned() -> String {
     format!("{header}.{}.", good.split('.').nth(1).unwrap())
 }
 
+fn filled(len: usize) -> HexBytes {
+    HexBytes::of(vec![7; len])
+}
+
+fn snp() -> SnpFields {
+    SnpFields {
+        version: 5,
+        product: "Turin".to_owned(),
+        guest_svn: 1,
+        policy: 0x3_0000,
+        family_id: filled(16),
+        image_id: filled(16),
+        vmpl: 0,
+        platform_info: 1,
+        report_data: filled(64),
+        measurement: filled(48),
+        host_data: filled(32),
+        id_key_digest: filled(48),
+        author_key_digest: filled(48),
+        report_id: filled(32),
+        report_id_ma: filled(32),
+        smt_allowed: true,
+        migration_allowed: false,
+        signed_by: "vcek".to_owned(),
+        bootloader_svn: 1,
+        tee_svn: 1,
+        snpfw_svn: 1,
+        microcode_svn: 1,
+        fmc_svn: Some(1),
+    }
+}
+
+fn azure() -> AzureFields {
+    AzureFields {
+        hcl_version: 1,
+        runtime_data: Digest::of("runtime data"),
+        user_data: filled(64),
+        vm_configuration: "{}".to_owned(),
+    }
+}
+
+fn nitro() -> NitroFields {
+    let (module_id, timestamp_ms) = ("i-0-enc0".to_owned(), 1);
+    NitroFields { module_id, timestamp_ms, public_key: None, user_data: None, nonce: None }
+}
+
+/// What verifiers make of evidence of a kind whose hardware measures by itself.
+fn of_hardware(kind: TeeKind) -> Claims {
+    let (register, fields, layers) = match kind {
+        TeeKind::Snp => ("launch_measurement", Fields::Snp(Box::new(snp())), vec![]),
+        TeeKind::AzureSnp => {
+            ("pcr4", Fields::Azure(Box::new(azure())), vec![of_hardware(TeeKind::Snp)])
+        }
+        _ => ("pcr0", Fields::Nitro(Box::new(nitro())), vec![]),
+    };
+    let registers = BTreeMap::from([(register.to_owned(), filled(48))]);
+    Claims { fields: Some(fields), layers, svn: 1, ..Claims::of_hardware(kind, registers) }
+}
+
+/// A token over such claims, after a change of them.
+fn on_hardware(kind: TeeKind, change: impl FnOnce(&mut Claims)) -> String {
+    let mut evidence = of_hardware(kind);
+    change(&mut evidence);
+    signed(|claims| {
+        claims.measurement = evidence.measurement;
+        claims.hw_backed = evidence.hw_backed;
+        claims.dbgstat = evidence.debug.into();
+        claims.attestation_type = kind;
+        claims.submods.cpu0.evidence = evidence.into();
+    })
+}
+
+fn accepted_on_hardware() -> [String; 3] {
+    [TeeKind::Snp, TeeKind::AzureSnp, TeeKind::Nitro].map(|kind| on_hardware(kind, |_| ()))
+}
+
+/// Claims that contradict themselves, each in one way.
+fn inconsistent_on_hardware() -> Vec<String> {
+    vec![
+        on_hardware(TeeKind::Snp, |claims| claims.measurement = Digest::of("another")),
+        on_hardware(TeeKind::Snp, |claims| {
+            claims.measurements.insert("host_data".to_owned(), filled(32));
+        }),
+        on_hardware(TeeKind::Snp, |claims| claims.layers.push(of_hardware(TeeKind::Snp))),
+        on_hardware(TeeKind::AzureSnp, |claims| claims.layers.clear()),
+        on_hardware(TeeKind::AzureSnp, |claims| claims.layers[0] = of_hardware(TeeKind::Nitro)),
+        on_hardware(TeeKind::AzureSnp, |claims| claims.layers[0].hw_backed = false),
+        on_hardware(TeeKind::AzureSnp, |claims| claims.layers[0].debug = true),
+    ]
+}
+
 /// Each with the code that it is refused with.
 fn refused() -> Vec<(&'static str, String)> {
+    let inconsistent = inconsistent_on_hardware().into_iter();
+    let inconsistent = inconsistent.map(|token| ("token.malformed", token));
+    refused_on_software().into_iter().chain(inconsistent).collect()
+}
+
+fn refused_on_software() -> Vec<(&'static str, String)> {
     let kid = jwk(&key(3)).thumbprint().to_string();
     let other_kid = jwk(&key(9)).thumbprint().to_string();
     vec![
@@ -62,6 +162,7 @@ fn document() -> Value {
         "jwks": world.keys(),
         "jwks_digest": world.keys().digest(),
         "token": signed(|_| ()),
+        "tokens_of_hardware": accepted_on_hardware(),
         "claims": claims(),
         "signing_key_thumbprint": claims().runtime.thumbprint(),
         "report_data": b64::encode(claims().runtime.report_data()),
@@ -85,6 +186,9 @@ fn the_file_s_tokens_are_accepted_and_refused_as_it_says() {
         .nonce(serde_json::from_value(file["nonce"].clone()).unwrap());
     let check = |token: &Value| verify(token.as_str().unwrap(), &keys, &expected, NOW);
     assert!(check(&file["token"]).is_ok());
+    for token in file["tokens_of_hardware"].as_array().unwrap() {
+        assert!(check(token).unwrap().claims().hw_backed);
+    }
     for case in file["refused"].as_array().unwrap() {
         assert_eq!(check(&case["token"]).unwrap_err().code(), case["code"]);
     }

@@ -24,7 +24,7 @@ export function told(now: Line): { tone: Tone; icon: IconName; text: string } {
       return { tone: "bad", icon: "alert", text: banner.refused(failedCheck(now.error.step), contact.value) };
     case "verified":
       return now.enclave.hwBacked
-        ? { tone: "good", icon: "shield", text: banner.verified }
+        ? { tone: "good", icon: "shield", text: now.enclave.kind === "tpm" ? banner.measured : banner.verified }
         : { tone: "warn", icon: "alert", text: unprotected(now.enclave) };
   }
 }

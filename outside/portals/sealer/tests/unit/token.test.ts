@@ -22,6 +22,7 @@ interface Vector {
   jwks: Json;
   jwks_digest: string;
   token: string;
+  tokens_of_hardware: string[];
   claims: Json;
   report_data: string;
   signing_key_thumbprint: string;
@@ -47,6 +48,10 @@ test("the vectors of other implementations", async () => {
     b64url(await reportData(await parseRuntime(vector.claims["x-ms-runtime"], "x"))),
     vector.report_data,
   );
+  for (const one of vector.tokens_of_hardware) {
+    const { claims } = await verifyToken(one, keys, expected, now);
+    assert.ok(claims.hwBacked, claims.kind);
+  }
   for (const one of vector.refused) {
     assert.equal(await code(() => verifyToken(one.token, keys, expected, now)), one.code);
   }
