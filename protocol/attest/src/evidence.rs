@@ -2,10 +2,14 @@
 //! Each kind has one pure verifier, which its relying party chooses by naming roots. What
 //! is not [`Verified`] says nothing, and only verifiers make that.
 
+pub mod azure;
+mod certificate;
 mod claims;
 mod endorsements;
 mod fields;
+pub mod nitro;
 mod refusal;
+pub mod snp;
 pub mod software;
 pub mod tpm;
 mod verifiers;
@@ -19,13 +23,16 @@ use std::fmt;
 use autoclave_base::{Digest, LogSafe, jcs};
 use serde::{Deserialize, Serialize};
 
+pub use azure::{AzureRefusal, AzureSnpVerifier};
 pub use claims::{Claims, Tcb, TcbStatus, Unbound, Verified};
 pub use endorsements::{
     DcapCa, DcapCollateral, DcapKey, DcapTee, Endorsements, EndorsementsRefusal, ITEM_BYTES_MAX,
     ITEMS_MAX, SnpAuthority, VekKey,
 };
 pub use fields::{AzureFields, DcapFields, Fields, NitroFields, SgxFields, SnpFields, TdxFields};
+pub use nitro::{NitroRefusal, NitroVerifier};
 pub use refusal::EvidenceRefusal;
+pub use snp::{SnpPolicy, SnpRefusal, SnpVerifier};
 pub use software::SoftwareVerifier;
 pub use tpm::{RootRefusal, TpmClaims, TpmRoot, TpmVerifier};
 pub use verifiers::{Root, Verifier, Verifiers};

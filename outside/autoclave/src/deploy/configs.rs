@@ -102,6 +102,8 @@ fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {
     let root = match facts.root {
         Root::Software { jwk } => ("software_root", value(jwk)?),
         Root::Tpm(root) => ("tpm_root", value(root)?),
+        // A deployment that is laid out for a demonstration has roots of its own.
+        _ => return Err(Failure::new("deploy.root", "a demonstration has a root of its own")),
     };
     all.insert("development".to_owned(), table([root]));
     Ok(all)

@@ -85,7 +85,7 @@ pub struct VekKey {
     pub product: String,
     /// The chip's number, as in the report.
     pub chip_id: HexBytes,
-    /// REPORTED_TCB, as in the report.
+    /// `REPORTED_TCB`, as in the report.
     pub reported_tcb: HexBytes,
 }
 

@@ -119,7 +119,7 @@ pub struct TdxFields {
     pub platform: DcapFields,
 }
 
-/// The report of an SEV-SNP guest (AMD 56860, ATTESTATION_REPORT).
+/// The report of an SEV-SNP guest (AMD 56860, `ATTESTATION_REPORT`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnpFields {

@@ -1,6 +1,8 @@
 //! Why evidence is refused: one code for each stage of each kind's verifier. The caller's
 //! to tell people and machines apart by; no text here comes from the evidence.
 
+use super::{AzureRefusal, NitroRefusal, SnpRefusal};
+
 /// Why evidence is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceRefusal {
@@ -60,6 +62,15 @@ pub enum EvidenceRefusal {
     /// A register of the firmware's has a value that the root does not know.
     #[error("the machine's firmware is not known")]
     TpmFirmware,
+    /// SEV-SNP: the report, its key's chain, or what it says.
+    #[error("SEV-SNP: {0}")]
+    Snp(#[from] SnpRefusal),
+    /// An Azure VM: its vTPM, or how that stands on the hardware.
+    #[error("Azure VM: {0}")]
+    Azure(#[from] AzureRefusal),
+    /// AWS Nitro: the document, its key's chain, or what it says.
+    #[error("Nitro: {0}")]
+    Nitro(#[from] NitroRefusal),
 }
 
 impl EvidenceRefusal {
@@ -84,6 +95,9 @@ impl EvidenceRefusal {
             Self::TpmPcrs => "evidence.tpm_pcrs",
             Self::TpmLog => "evidence.tpm_log",
             Self::TpmFirmware => "evidence.tpm_firmware",
+            Self::Snp(refusal) => refusal.code(),
+            Self::Azure(refusal) => refusal.code(),
+            Self::Nitro(refusal) => refusal.code(),
         }
     }
 }

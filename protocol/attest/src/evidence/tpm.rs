@@ -4,7 +4,6 @@
 //! registers confirm it, and the launcher only as far as the machine's firmware is known.
 
 mod ak;
-mod certificate;
 mod chain;
 pub mod enrol;
 mod fields;

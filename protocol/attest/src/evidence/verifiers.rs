@@ -5,8 +5,9 @@ use autoclave_base::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EVIDENCE_BYTES_MAX, Endorsements, Evidence, EvidenceRefusal, RootRefusal, SoftwareVerifier,
-    TeeKind, TpmRoot, TpmVerifier, Unbound, Verified,
+    AzureSnpVerifier, EVIDENCE_BYTES_MAX, Endorsements, Evidence, EvidenceRefusal, NitroVerifier,
+    RootRefusal, SnpPolicy, SnpVerifier, SoftwareVerifier, TeeKind, TpmRoot, TpmVerifier, Unbound,
+    Verified,
 };
 use crate::jwk::Jwk;
 use crate::runtime::ReportData;
@@ -52,6 +53,21 @@ pub enum Root {
     },
     /// A root of TPMs.
     Tpm(TpmRoot),
+    /// AMD, for SEV-SNP guests. Its root keys are pinned in the verifier.
+    Snp {
+        /// What is asked for beyond AMD's word.
+        #[serde(default)]
+        policy: SnpPolicy,
+    },
+    /// AMD, for the vTPMs of Azure VMs on SEV-SNP.
+    #[serde(rename = "az-snp-vtpm")]
+    AzureSnp {
+        /// What is asked for beyond AMD's word.
+        #[serde(default)]
+        policy: SnpPolicy,
+    },
+    /// AWS, for Nitro enclaves. Its root key is pinned in the verifier.
+    Nitro {},
 }
 
 impl Root {
@@ -60,6 +76,9 @@ impl Root {
         match self {
             Self::Software { .. } => TeeKind::Software,
             Self::Tpm(_) => TeeKind::Tpm,
+            Self::Snp { .. } => TeeKind::Snp,
+            Self::AzureSnp { .. } => TeeKind::AzureSnp,
+            Self::Nitro {} => TeeKind::Nitro,
         }
     }
 
@@ -68,6 +87,7 @@ impl Root {
         match self {
             Self::Software { .. } => true,
             Self::Tpm(root) => root.development,
+            Self::Snp { .. } | Self::AzureSnp { .. } | Self::Nitro {} => false,
         }
     }
 }
@@ -94,6 +114,9 @@ impl Verifiers {
         roots.iter().try_fold(Self::new(), |all, root| match root {
             Root::Software { jwk } => Ok(all.with(SoftwareVerifier::new(jwk)?)),
             Root::Tpm(root) => Ok(all.with(TpmVerifier::new(root)?)),
+            Root::Snp { policy } => Ok(all.with(SnpVerifier::new(policy))),
+            Root::AzureSnp { policy } => Ok(all.with(AzureSnpVerifier::new(policy))),
+            Root::Nitro {} => Ok(all.with(NitroVerifier::new())),
         })
     }
 

@@ -5,8 +5,8 @@
 use autoclave_base::{Digest, UnixTime};
 
 use super::Manufacturer;
-use super::certificate::Certificate;
 use crate::evidence::EvidenceRefusal;
+use crate::evidence::certificate::Certificate;
 
 /// Certificates below the root: a leaf, and intermediates of vendors with room.
 const CHAIN_MAX: usize = 4;

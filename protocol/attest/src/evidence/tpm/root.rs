@@ -8,7 +8,7 @@ use autoclave_base::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::PCR_BOOTED;
-use super::certificate::Certificate;
+use crate::evidence::certificate::Certificate;
 use crate::jwk::{Jwk, JwkRefusal};
 
 /// A root as it stands in a configuration.

@@ -5,11 +5,11 @@
 use autoclave_base::UnixTime;
 
 use super::ak::AkCertificate;
-use super::certificate::Certificate;
 use super::chain::{self, Endorsed};
 use super::log::{self, Told};
 use super::wire::{AkPublic, Attest, Signature};
 use super::{Body, NONCE_BYTES, PCR_BOOTED, RootRefusal, TpmClaims, TpmRoot, replay};
+use crate::evidence::certificate::Certificate;
 use crate::evidence::{
     Claims, Endorsements, Evidence, EvidenceRefusal, TeeKind, Unbound, Verifier,
 };

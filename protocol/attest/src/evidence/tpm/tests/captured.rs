@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::ak::AkCertificate;
 use super::super::*;
+use crate::evidence::certificate::Certificate;
 use crate::fixtures::{NOW, jwk, key, nonce, runtime};
 
 /// The capture.
@@ -104,6 +105,6 @@ fn the_structures_of_a_real_tpm_are_read() {
     assert!(ak.only_attests());
     assert!(Signature::parse(&captured.signature).unwrap().is_of(&captured.quote, ak.key()));
     assert_eq!(replay(&captured.log)[PCR_BOOTED..], captured.pcrs[PCR_BOOTED..]);
-    let maker = certificate::Certificate::parse(&captured.ek_certificate).unwrap().manufacturer();
+    let maker = Certificate::parse(&captured.ek_certificate).unwrap().manufacturer();
     assert_eq!(maker.unwrap().to_string(), "id:00001014");
 }

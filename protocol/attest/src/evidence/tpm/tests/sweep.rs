@@ -2,9 +2,9 @@
 
 use rand::{Rng as _, RngExt as _};
 
-use super::super::certificate::Certificate;
 use super::super::*;
 use super::captured::{Captured, data};
+use crate::evidence::certificate::Certificate;
 use crate::evidence::{Endorsements, Verifier as _};
 use crate::fixtures::{NOW, rng};
 

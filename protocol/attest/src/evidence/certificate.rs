@@ -1,7 +1,7 @@
-//! One X.509 certificate (RFC 5280) of an endorsement chain: read strictly, signature
-//! checked over the bytes as they came. An extension that is critical and not understood
-//! here refuses the certificate. TLS libraries refuse these certificates altogether,
-//! because their subject alternative name is critical and names no host.
+//! One X.509 certificate (RFC 5280) of a vendor's chain: read strictly, signature checked
+//! over the bytes as they came. An extension that is critical and not understood here
+//! refuses the certificate. TLS libraries refuse those of TPMs altogether, because their
+//! subject alternative name is critical and names no host.
 
 use autoclave_base::{Digest, UnixTime};
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
@@ -11,9 +11,10 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
-use super::Manufacturer;
+use super::tpm::Manufacturer;
 
 /// Longest certificate that is looked at: vendors' are below 2 KiB.
 pub(super) const CERTIFICATE_BYTES_MAX: usize = 8 * 1024;
@@ -35,11 +36,25 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// The only parameters of RSA-PSS (RFC 4055) that are accepted: SHA-384 for the message and
+/// for MGF1, 48 bytes of salt.
+const PSS_SHA384: [u8; 52] = [
+    0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05,
+    0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08,
+    0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2,
+    0x03, 0x02, 0x01, 0x30,
+];
+/// The trailer field's only value, which some of AMD's certificates write out.
+const PSS_TRAILER: [u8; 5] = [0xa3, 0x03, 0x02, 0x01, 0x01];
 
 /// The bytes are not a certificate of the form that we accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,13 +157,60 @@ impl Certificate {
 
     /// Whether the key of `issuer` signed it.
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
-        let Some(algorithm) = algorithm(self.parsed.signature_algorithm(), issuer.key_kind())
-        else {
-            return false;
-        };
         let Some(signature) = self.parsed.signature().as_bytes() else { return false };
-        let key = UnparsedPublicKey::new(algorithm, issuer.key_bits());
-        key.verify(&self.signed, signature).is_ok()
+        issuer.has_signed(&self.signed, self.parsed.signature_algorithm(), signature)
+    }
+
+    /// Whether its key signed `message` by `algorithm`, which must be one of its own kind.
+    pub(super) fn has_signed(
+        &self,
+        message: &[u8],
+        algorithm: &AlgorithmIdentifierOwned,
+        signature: &[u8],
+    ) -> bool {
+        let Some(algorithm) = self::algorithm(algorithm, self.key_kind()) else { return false };
+        UnparsedPublicKey::new(algorithm, self.key_bits()).verify(message, signature).is_ok()
+    }
+
+    /// Whether both hold the same key.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        let key = |one: &Self| one.parsed.tbs_certificate().subject_public_key_info().clone();
+        key(self) == key(other)
+    }
+
+    /// The point of its key, if it is one on P-384.
+    pub(super) fn p384_key(&self) -> Option<&[u8]> {
+        (self.key_kind()? == (EC, Some(P384))).then(|| self.key_bits())
+    }
+
+    /// The value of one of its extensions.
+    pub(super) fn extension(&self, id: ObjectIdentifier) -> Option<&[u8]> {
+        let all = self.parsed.tbs_certificate().extensions()?;
+        all.iter().find(|one| one.extn_id == id).map(|one| one.extn_value.as_bytes())
+    }
+
+    /// Its serial number, as it stands in lists of revoked ones.
+    pub(super) fn serial(&self) -> &SerialNumber {
+        self.parsed.tbs_certificate().serial_number()
+    }
+
+    /// Whom it is for.
+    pub(super) fn subject(&self) -> &Name {
+        self.parsed.tbs_certificate().subject()
+    }
+
+    /// When its time is over.
+    pub(super) fn ends(&self) -> UnixTime {
+        let validity = self.parsed.tbs_certificate().validity();
+        UnixTime::from_seconds(validity.not_after.to_unix_duration().as_secs())
+    }
+
+    /// The common name of its subject, if it has exactly one.
+    pub(super) fn common_name(&self) -> Option<&str> {
+        let mut found = self.subject().iter().filter(|attribute| attribute.oid == COMMON_NAME);
+        let (attribute, None) = (found.next()?, found.next()) else { return None };
+        let text = matches!(attribute.value.tag(), Tag::Utf8String | Tag::PrintableString);
+        std::str::from_utf8(attribute.value.value()).ok().filter(|_| text)
     }
 
     /// The key in its PKCS#1 form, if it is RSA's.
@@ -172,8 +234,9 @@ impl Certificate {
     }
 }
 
-/// The bytes that the signature is over, as they came.
-fn signed(der: &[u8]) -> Result<Vec<u8>, NotACertificate> {
+/// The bytes that the signature of a certificate or of a list of revoked ones is over, as
+/// they came.
+pub(super) fn signed(der: &[u8]) -> Result<Vec<u8>, NotACertificate> {
     let mut reader = SliceReader::new(der)?;
     let signed = reader.sequence(|reader| {
         let signed = reader.tlv_bytes()?.to_vec();
@@ -210,8 +273,15 @@ fn without_parameters(algorithm: &AlgorithmIdentifierOwned) -> bool {
     algorithm.parameters.as_ref().is_none_or(x509_cert::der::Any::is_null)
 }
 
-/// The check of a signature algorithm under a kind of key: PKCS #1 v1.5 from 2048 bits on,
-/// and ECDSA, with SHA-2.
+fn is_pss_sha384(algorithm: &AlgorithmIdentifierOwned) -> bool {
+    let Some(parameters) = &algorithm.parameters else { return false };
+    let trailer = parameters.value().strip_prefix(&PSS_SHA384);
+    parameters.tag() == Tag::Sequence
+        && trailer.is_some_and(|rest| rest.is_empty() || rest == PSS_TRAILER)
+}
+
+/// The check of a signature algorithm under a kind of key: RSA from 2048 bits on, PKCS #1
+/// v1.5 with SHA-2 or PSS with SHA-384; and ECDSA with SHA-2.
 fn algorithm(
     signature: &AlgorithmIdentifierOwned,
     key: Option<(ObjectIdentifier, Option<ObjectIdentifier>)>,
@@ -224,6 +294,7 @@ fn algorithm(
         (RSA_SHA384, (RSA, _)) if without_parameters(signature) => {
             &signature::RSA_PKCS1_2048_8192_SHA384
         }
+        (RSA_PSS, (RSA, _)) if is_pss_sha384(signature) => &signature::RSA_PSS_2048_8192_SHA384,
         (RSA_SHA512, (RSA, _)) if without_parameters(signature) => {
             &signature::RSA_PKCS1_2048_8192_SHA512
         }
