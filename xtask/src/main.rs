@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod reproduce;
 mod running;
 mod sbom;
@@ -24,6 +25,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   storm [--seed N]     the simulated world on one seed after the other, without end, or
                        on one again (--from N, --seconds S); --processes [--seconds N]
                        [--seed N]: real processes killed at random under load, in rounds
+  fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
+                       parsers over inputs that are anything, a minute each unless told;
+                       --keep: inputs of new outcomes go to fuzz/corpus
   bench [seal|infer|servers]
                        figures beside peers, in turn in one run, into BENCHMARKS.md
   tidy                 what a program can check of our style: sizes, layering, words
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("storm") => storm::run_storm(&rest),
+        Some("fuzz") => fuzz::longer(&rest),
         Some("tidy") => tidy::run(),
         Some("tcb") => tcb::run(&rest),
         Some("sbom") => sbom::run(),

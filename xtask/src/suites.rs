@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::running::RunningDemo;
 use crate::shell::{Outcome, cargo, has, output, root, run};
-use crate::{demo, sbom, storm, tcb, tidy};
+use crate::{demo, fuzz, sbom, storm, tcb, tidy};
 
 /// How a suite ended, failures apart.
 pub(crate) enum Ran {
@@ -41,6 +41,16 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite { name: "format", what: "rustfmt", run: format },
     Suite { name: "unit", what: "all crates' own tests and doc examples", run: unit },
+    Suite {
+        name: "fuzz",
+        what: "every parser over inputs that are anything, two seconds each",
+        run: || passed(fuzz::suite()),
+    },
+    Suite {
+        name: "wycheproof",
+        what: "Wycheproof's vectors through our own entry points",
+        run: fuzz::wycheproof,
+    },
     Suite {
         name: "world",
         what: "all parties on one seed after the other, with all that goes wrong",
@@ -113,12 +123,12 @@ const INTEROP_PORTS: &str = "27400";
 /// Where a copy of the `RustSec` database is looked for; deny.toml says the same.
 const ADVISORIES: &str = "target/advisory-db";
 
-fn passed(outcome: Outcome) -> Result<Ran, String> {
+pub(crate) fn passed(outcome: Outcome) -> Result<Ran, String> {
     outcome.map(|()| Ran::Passed)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the end of a suite, which may fail otherwise")]
-fn skipped(why: &str) -> Result<Ran, String> {
+pub(crate) fn skipped(why: &str) -> Result<Ran, String> {
     Ok(Ran::Skipped(why.to_owned()))
 }
 

@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outside", &["protocol", "outside", "enclave/device", "enclave/tpm"]),
     ("world", &["protocol", "enclave", "outside", "world"]),
     ("xtask", &[]),
+    ("fuzz", &["protocol"]),
 ];
 
 /// The one file of ours that may hold `unsafe` code.

@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod fresh;
+pub mod gcm;
 pub mod kdf;
 pub mod keys;
 pub mod request;

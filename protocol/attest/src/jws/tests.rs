@@ -114,3 +114,29 @@ fn what_is_no_jws_is_refused() {
     }
     assert_eq!(check(&long), Err(JwsRefusal::TooLarge));
 }
+
+/// Wycheproof's vectors for ES256 (`vectors/wycheproof`). They name no type, which ours all
+/// do: the genuine one is refused for that alone, and its signature holds.
+#[test]
+fn wycheproofs_signed_objects_come_out_as_they_should() {
+    let file = "/vectors/wycheproof/json_web_signature_es256.json";
+    let text = std::fs::read(format!("{}{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let all: Value = serde_json::from_slice(&text).unwrap();
+    let group = &all["testGroups"][0];
+    let jwk: Jwk = serde_json::from_value(group["public"].clone()).unwrap();
+    let key = jwk.verifying_key().unwrap();
+    let tests = group["tests"].as_array().unwrap();
+    assert_eq!(tests.len(), 15);
+    for test in tests {
+        let text = test["jws"].as_str().unwrap();
+        assert!(verify(text, key, "JWT").is_err());
+        let parts = text.rsplit_once('.').and_then(|(signed, signature)| {
+            let (header, payload) = signed.split_once('.')?;
+            let whole = b64::decode(header).is_ok() && b64::decode(payload).is_ok();
+            Some((signed, b64::decode(signature).ok().filter(|_| whole)?))
+        });
+        let holds =
+            parts.is_some_and(|(signed, signature)| is_es256(signed.as_bytes(), &signature, key));
+        assert_eq!(holds, test["result"] == "valid", "{}", test["comment"]);
+    }
+}

@@ -1,10 +1,10 @@
 //! The STREAM cipher of one file: header, chunk numbers, last-chunk flag.
 
-use aes_gcm::{AeadInOut as _, Aes256Gcm, KeyInit as _};
 use autoclave_base::Secret;
 use rand_core::CryptoRng;
 
 use super::{FileRefusal, HEADER_BYTES, MAGIC};
+use crate::gcm::{Gcm, KEY_BYTES};
 use crate::kdf;
 
 /// Precedes the context, so that no other use of HKDF on the same key can collide.
@@ -13,7 +13,6 @@ const DOMAIN: &[u8] = b"autoclave file v1\0";
 const FORMAT: u8 = 1;
 /// Magic, format and three zero bytes; the salt follows.
 const FIXED_BYTES: usize = 8;
-const KEY_BYTES: usize = 32;
 const PREFIX_BYTES: usize = 7;
 
 /// What begins a sealed file.
@@ -50,7 +49,7 @@ impl Header {
 
 /// Seals or opens the chunks of one file, in order.
 pub(super) struct ChunkCipher {
-    aead: Aes256Gcm,
+    aead: Gcm,
     prefix: [u8; PREFIX_BYTES],
     /// The associated data of every chunk: header and context.
     bound: Vec<u8>,
@@ -67,10 +66,10 @@ impl ChunkCipher {
             &[DOMAIN, context.as_bytes()],
         );
         let (key, nonce) = keys.expose().split_at(KEY_BYTES);
-        let mut file_key = aes_gcm::Key::<Aes256Gcm>::default();
+        let mut file_key = [0; KEY_BYTES];
         file_key.copy_from_slice(key);
-        let aead = Aes256Gcm::new(&file_key);
-        zeroize::Zeroize::zeroize(file_key.as_mut_slice());
+        let aead = Gcm::new(&file_key);
+        zeroize::Zeroize::zeroize(&mut file_key);
         let mut prefix = [0; PREFIX_BYTES];
         prefix.copy_from_slice(nonce);
         let bound = [header.bytes().as_slice(), context.as_bytes()].concat();
@@ -79,14 +78,14 @@ impl ChunkCipher {
 
     /// Seals `chunk` in place and appends its tag.
     pub(super) fn seal(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<(), FileRefusal> {
-        let nonce = self.next_nonce(last)?.into();
-        self.aead.encrypt_in_place(&nonce, &self.bound, chunk).map_err(|_| FileRefusal::TooLarge)
+        let nonce = self.next_nonce(last)?;
+        self.aead.seal(nonce, &self.bound, chunk).map_err(|_| FileRefusal::TooLarge)
     }
 
     /// Opens `chunk` in place and takes its tag off.
     pub(super) fn open(&mut self, chunk: &mut Vec<u8>, last: bool) -> Result<(), FileRefusal> {
-        let nonce = self.next_nonce(last)?.into();
-        self.aead.decrypt_in_place(&nonce, &self.bound, chunk).map_err(|_| FileRefusal::Broken)
+        let nonce = self.next_nonce(last)?;
+        self.aead.open(nonce, &self.bound, chunk).map_err(|_| FileRefusal::Broken)
     }
 
     fn next_nonce(&mut self, last: bool) -> Result<[u8; 12], FileRefusal> {
