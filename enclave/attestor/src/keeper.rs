@@ -1,4 +1,4 @@
-//! The task that rotates keys and takes newer manifests. It holds nothing alive: when the
+//! The task that rotates keys and takes newer manifests and endorsements. It holds nothing alive: when the
 //! role is gone, it ends. A failure leaves what was in use, is told, and is tried again.
 
 use std::sync::{Arc, Weak};
@@ -27,12 +27,18 @@ async fn keep(attestor: Weak<Attestor>) {
     }
 }
 
-/// One look at both.
+/// One look at all of them.
 pub(crate) async fn round(attestor: &Attestor) {
     if let Err(error) = attestor.keep_keys().await {
         event!(ERROR, "attestor.keys_not_rotated", reason = error.code());
     }
     if let Err(error) = attestor.keep_policy().await {
         event!(ERROR, "attestor.manifest_not_taken", reason = error.code());
+    }
+    if let Err(error) = attestor.keep_azure_keys().await {
+        event!(ERROR, "attestor.azure_keys_not_rotated", reason = error.code());
+    }
+    if let Err(error) = attestor.keep_endorsements().await {
+        event!(ERROR, "attestor.endorsements_not_taken", reason = error.code());
     }
 }

@@ -54,6 +54,11 @@ impl Keyring {
         self.generation
     }
 
+    /// Since when the current key signs.
+    pub const fn since(&self) -> UnixTime {
+        self.since
+    }
+
     /// Whether the current key has signed for `life_seconds`.
     pub const fn is_due(&self, life_seconds: u64, now: UnixTime) -> bool {
         now.since(self.since) >= life_seconds

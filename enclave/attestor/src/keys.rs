@@ -1,7 +1,7 @@
 //! The keyring in use: kept in sealed state, named in the ledger, vouched for by the
 //! enclave's evidence. The attestor's alone. A key that is not stored signs nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use autoclave_attest::token::KeySet;
 use autoclave_base::ids::KeyName;
@@ -9,6 +9,7 @@ use autoclave_cell::{BootError, Cell};
 use autoclave_ledger::{Event, Label};
 
 use crate::keyring::{Keyring, KeyringError};
+use crate::signing::{SigningError, self_signed};
 
 /// Where the keyring lies in the state.
 const STATE_NAME: &str = "attestor/keyring";
@@ -21,6 +22,7 @@ const KEY_NAME: &str = "attestor/token-signing";
 pub(crate) struct InUse {
     pub(crate) ring: Arc<Keyring>,
     pub(crate) published: Arc<KeySet>,
+    certificate: Arc<OnceLock<Vec<u8>>>,
 }
 
 /// The keys over time.
@@ -101,7 +103,16 @@ impl Keys {
 impl InUse {
     fn of(ring: Keyring) -> Result<Self, KeysError> {
         let published = Arc::new(ring.published()?);
-        Ok(Self { ring: Arc::new(ring), published })
+        Ok(Self { ring: Arc::new(ring), published, certificate: Arc::default() })
+    }
+
+    /// A certificate of the key that signs (DER), the same as long as it signs.
+    pub(crate) fn certificate(&self, issuer: &str) -> Result<Vec<u8>, SigningError> {
+        if let Some(made) = self.certificate.get() {
+            return Ok(made.clone());
+        }
+        let made = self_signed(self.ring.current(), issuer, self.ring.since())?;
+        Ok(self.certificate.get_or_init(|| made).clone())
     }
 }
 

@@ -8,6 +8,9 @@
 //! ([`autoclave_attest::appraise::policy_digest`]), so that a relying party that has the
 //! manifest can compute it, and a new manifest is a new policy.
 
+mod azure;
+mod endorsements;
+mod foreign;
 mod keeper;
 pub mod keyring;
 mod keys;
@@ -16,6 +19,9 @@ mod refusal;
 mod routes;
 mod service;
 mod settings;
+mod signing;
+mod trustee;
+mod veraison;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +30,7 @@ use std::sync::Arc;
 
 use autoclave_cell::{BootError, Cell, Routes};
 
+pub use azure::AzureSettings;
 pub use settings::Settings;
 
 use service::Attestor;

@@ -15,8 +15,11 @@ use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use crate::azure;
 use crate::refusal;
 use crate::service::Attestor;
+use crate::trustee;
+use crate::veraison;
 
 /// Where the discovery document is found (`OpenID` Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
@@ -33,6 +36,9 @@ pub(crate) fn routes(attestor: Arc<Attestor>) -> Router {
         .route(MANIFEST_PATH, get(manifest))
         .route(DISCOVERY_PATH, get(discovery))
         .route(JWKS_PATH, get(jwks))
+        .merge(trustee::routes())
+        .merge(azure::routes())
+        .merge(veraison::routes())
         .with_state(attestor)
 }
 
@@ -65,7 +71,7 @@ async fn discovery(State(attestor): Shared) -> Json<Value> {
     Json(json!({
         "issuer": issuer,
         "jwks_uri": format!("{base}{JWKS_PATH}"),
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
         "claims_supported": [

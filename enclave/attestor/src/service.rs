@@ -2,7 +2,7 @@
 //! token, in this order. The attestor's alone. What fails at any step yields no token, and
 //! a refusal is a line of the ledger as well.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use autoclave_attest::appraise::{Appraisal, appraise};
 use autoclave_attest::evidence::{Endorsements, Verified};
@@ -15,10 +15,13 @@ use autoclave_base::ids::WorkloadName;
 use autoclave_cell::{BootError, Cell, Refusal};
 use autoclave_ledger::{Event, Label};
 
+use crate::azure::Azure;
+use crate::endorsements::{EndorsementsError, Known};
 use crate::keys::{Keys, KeysError};
 use crate::policy::Policy;
 use crate::refusal;
 use crate::settings::{AttestorSettings, Settings};
+use crate::veraison::Sessions;
 
 use std::sync::Arc;
 
@@ -32,6 +35,9 @@ pub(crate) struct Attestor {
     nonces: Mutex<NonceBook>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
+    endorsements: Known,
+    pub(crate) azure: Azure,
+    sessions: Mutex<Sessions>,
     build: String,
 }
 
@@ -42,7 +48,11 @@ impl Attestor {
         let policy = Policy::open(&cell, settings.manifest.clone()).await?;
         let keys = Keys::open(&cell).await?;
         let build = cell.measurement().to_string();
-        Ok(Self { cell, settings, nonces: Mutex::default(), keys, policy, build })
+        let endorsements = Known::open(&cell, settings.endorsements.clone()).await?;
+        let azure = Azure::open(&cell, settings.azure.clone())?;
+        let nonces = Mutex::default();
+        let sessions = Mutex::default();
+        Ok(Self { cell, settings, nonces, keys, policy, endorsements, azure, sessions, build })
     }
 
     /// The enclave that it is.
@@ -53,6 +63,31 @@ impl Attestor {
     /// `iss` of its tokens.
     pub(crate) fn issuer(&self) -> &str {
         self.cell.trust().issuer()
+    }
+
+    /// Veraison's sessions. To be held for one step.
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a key signs (seconds).
+    pub(crate) fn key_life(&self) -> u64 {
+        self.settings.key_life()
+    }
+
+    /// The build that stands in tokens.
+    pub(crate) fn build(&self) -> &str {
+        &self.build
+    }
+
+    /// What vendors say, as of the last look at the file.
+    pub(crate) fn endorsements(&self) -> Arc<Endorsements> {
+        self.endorsements.current()
+    }
+
+    /// Takes newer endorsements.
+    pub(crate) async fn keep_endorsements(&self) -> Result<(), EndorsementsError> {
+        self.endorsements.keep(&self.cell).await
     }
 
     /// Rotates keys that are due.
@@ -108,7 +143,7 @@ impl Attestor {
         }
         let verifiers = self.cell.trust().verifiers();
         let verified = verifiers
-            .verify(&query.evidence, &query.runtime.report_data(), &Endorsements::new(), now)
+            .verify(&query.evidence, &query.runtime.report_data(), &self.endorsements(), now)
             .map_err(refusal::of_evidence)?;
         Ok((verified, manifest))
     }
@@ -138,7 +173,7 @@ impl Attestor {
         Ok(self.cell.tell_refusal("attest", refusal.code()).await.map(drop)?)
     }
 
-    async fn append(&self, event: Event) -> Result<(), Refusal> {
+    pub(crate) async fn append(&self, event: Event) -> Result<(), Refusal> {
         Ok(self.cell.ledger().append(event).await.map(drop)?)
     }
 }
@@ -161,6 +196,6 @@ fn verdict(verified: &Verified, appraisal: &Appraisal, token: Digest) -> Event {
 }
 
 #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-fn unknown() -> WorkloadName {
+pub(crate) fn unknown() -> WorkloadName {
     WorkloadName::parse(UNKNOWN_WORKLOAD).expect("a name")
 }

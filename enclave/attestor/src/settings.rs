@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use autoclave_attest::token::TOKEN_LIFE_SECONDS;
 use serde::Deserialize;
 
+use crate::azure::AzureSettings;
+
 /// A key signs for a day, unless configured otherwise.
 const KEY_LIFE_SECONDS: u64 = 86_400;
 
@@ -26,6 +28,12 @@ pub struct AttestorSettings {
     /// How long a key signs tokens, at least a token's life.
     #[serde(default = "key_life")]
     pub key_life_seconds: u64,
+    /// What vendors say of their platforms, as an offline bundle; read again whenever it
+    /// changes. Nothing in it is trusted for its place: vendors signed it.
+    pub endorsements: Option<PathBuf>,
+    /// `[attestor.azure]`: Azure Attestation's API.
+    #[serde(default)]
+    pub azure: AzureSettings,
 }
 
 const fn key_life() -> u64 {

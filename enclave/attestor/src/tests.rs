@@ -1,5 +1,10 @@
 //! The service in a real cell, and everybody who comes to it.
 
+mod asking;
+mod azure;
+mod genuine;
 mod keeping;
 mod scene;
 mod serving;
+mod trustee;
+mod veraison;

@@ -198,6 +198,7 @@ async fn make_cell(
         trust,
         state,
         data_dir: common.cell.data_dir,
+        kbs_sample: common.development.is_some_and(|table| table.kbs_sample),
         ledger,
         refusals,
         metrics: Arc::new(Metrics::default()),

@@ -52,6 +52,7 @@ pub struct Cell {
     pub(crate) trust: Trust,
     pub(crate) state: SealedState,
     pub(crate) data_dir: PathBuf,
+    pub(crate) kbs_sample: bool,
     pub(crate) ledger: Ledger,
     pub(crate) refusals: Arc<RefusalLines>,
     pub(crate) metrics: Arc<Metrics>,
@@ -83,6 +84,12 @@ impl Cell {
     /// Begins a task of this enclave; it ends with the enclave at the latest.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
+    }
+
+    /// Whether the KBS protocol's `sample` is answered: a configuration for development can
+    /// say so, no other has the word.
+    pub const fn allows_kbs_sample(&self) -> bool {
+        self.kbs_sample
     }
 
     /// Which role this is.

@@ -97,6 +97,9 @@ pub struct DevelopmentConfig {
     pub software_root: Option<Jwk>,
     /// The root under which evidence of software TPMs is believed.
     pub tpm_root: Option<TpmRoot>,
+    /// Whether the attestor answers the KBS protocol's `sample`, which nobody signs.
+    #[serde(default)]
+    pub kbs_sample: bool,
 }
 
 /// For a role without settings of its own.

@@ -50,16 +50,45 @@ fn release_key() -> SigningKey {
     SigningKey::from_slice(&[2; 32]).unwrap()
 }
 
+/// What a scene has beyond the least.
+pub(super) struct Extra<'a> {
+    pub(super) at: u64,
+    pub(super) trust: &'a str,
+    pub(super) development: &'a str,
+    pub(super) attestor: &'a str,
+}
+
+impl Default for Extra<'_> {
+    fn default() -> Self {
+        Self { at: 1_800_000_000, trust: "", development: "", attestor: "" }
+    }
+}
+
 impl Scene {
     /// An attestor whose manifest is in its place.
     pub(super) fn new() -> Self {
+        Self::of(&Extra::default())
+    }
+
+    /// The same, with more lines under `[development]` and at the end, under `[attestor]`.
+    pub(super) fn with(development: &str, attestor: &str) -> Self {
+        Self::of(&Extra { development, attestor, ..Extra::default() })
+    }
+
+    /// The same, with more lines and at another time.
+    pub(super) fn of(extra: &Extra<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
-        let config = config_text(&folder);
-        let clock = Clock::manual(UnixTime::from_seconds(1_800_000_000));
+        let config = config_text(&folder, extra);
+        let clock = Clock::manual(UnixTime::from_seconds(extra.at));
         let scene = Self { clock, folder, config };
         scene.publish(1, &release_key());
         scene
+    }
+
+    /// The folder that the attestor lives in, to be kept as long as that.
+    pub(super) fn into_folder(self) -> TempDir {
+        self.folder
     }
 
     /// Puts a manifest into its place, signed by `key`.
@@ -190,7 +219,8 @@ fn listed(name: &str, measured: &Measured) -> Release {
     }
 }
 
-fn config_text(folder: &TempDir) -> String {
+fn config_text(folder: &TempDir, extra: &Extra<'_>) -> String {
+    let Extra { trust, development, attestor, .. } = extra;
     let jwk = |key: SigningKey| serde_json::to_value(Jwk::signing(key.verifying_key())).unwrap();
     let inline = |value: serde_json::Value| {
         let members = value.as_object().unwrap().iter();
@@ -208,11 +238,14 @@ data_dir = {}
 [trust]
 issuer = "{ISSUER}"
 release_keys = [{release}]
+{trust}
 [development]
 software_root = {root}
+{development}
 [attestor]
 manifest = {}
 key_life_seconds = {KEY_LIFE_SECONDS}
+{attestor}
 "#,
         place("data"),
         place("manifest.jws"),

@@ -118,14 +118,12 @@ impl Run {
                 return Err(EvaluationRefusal::TooMuch);
             }
             let mut way = way.clone();
-            match &condition.name {
-                Some(name) => way.push((name, self.claims[at].clone())),
+            let Some(name) = &condition.name else {
                 // Whichever claim it is that holds, the rule speaks of it nowhere.
-                None => {
-                    longer.push(way);
-                    break;
-                }
-            }
+                longer.push(way);
+                break;
+            };
+            way.push((name, self.claims[at].clone()));
             longer.push(way);
         }
         if condition.absent && !found {
