@@ -108,6 +108,9 @@ pub enum AuditRefusal {
     /// The log had other lines once.
     #[error("the first {0} lines are not those that the log once signed")]
     Rewritten(u64),
+    /// What the reader kept of its last visit does not fit together.
+    #[error("what was kept of the last visit is damaged")]
+    Kept,
     /// A proof does not hold by itself.
     #[error("proof of line {index}: {source}")]
     Proof {
@@ -132,6 +135,7 @@ impl AuditRefusal {
             Self::Root => "ledger.root",
             Self::Shrunk { .. } => "ledger.shrunk",
             Self::Rewritten(_) => "ledger.rewritten",
+            Self::Kept => "ledger.kept_damaged",
             Self::Proof { source, .. } => source.code(),
         }
     }
@@ -167,7 +171,7 @@ pub fn audit(
     })
 }
 
-fn checkpoint(files: &impl Files, key: &LogKey) -> Result<Checkpoint, AuditRefusal> {
+pub(crate) fn checkpoint(files: &impl Files, key: &LogKey) -> Result<Checkpoint, AuditRefusal> {
     let note = read(files, CHECKPOINT_PATH)?;
     let note = note.ok_or_else(|| AuditRefusal::Missing(CHECKPOINT_PATH.to_owned()))?;
     let malformed = |_| AuditRefusal::Checkpoint(CheckpointRefusal::Malformed);
@@ -175,13 +179,13 @@ fn checkpoint(files: &impl Files, key: &LogKey) -> Result<Checkpoint, AuditRefus
     Checkpoint::open(&note, key).map_err(AuditRefusal::Checkpoint)
 }
 
-fn read(files: &impl Files, path: &str) -> Result<Option<Vec<u8>>, AuditRefusal> {
+pub(crate) fn read(files: &impl Files, path: &str) -> Result<Option<Vec<u8>>, AuditRefusal> {
     let unreadable = |source| AuditRefusal::Unreadable { path: path.to_owned(), source };
     files.read(path).map_err(unreadable)
 }
 
 /// A tile's file, or the full one that has replaced it since.
-fn read_tile(files: &impl Files, tile: &Tile) -> Result<Vec<u8>, AuditRefusal> {
+pub(crate) fn read_tile(files: &impl Files, tile: &Tile) -> Result<Vec<u8>, AuditRefusal> {
     if let Some(bytes) = read(files, &tile.to_string())? {
         return Ok(bytes);
     }

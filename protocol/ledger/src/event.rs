@@ -160,6 +160,17 @@ pub enum Event {
         /// What is in force now.
         to: Digest,
     },
+    /// What the enclave keeps on the host's disk has changed: an older copy of it is refused
+    /// from now on.
+    Kept {
+        /// What: `state`, or the role's name for a store of its own, as in `records`.
+        store: Label,
+        /// The number of the change, counted in what is kept.
+        serial: u64,
+        /// The file as it is sealed, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<Digest>,
+    },
     /// A key was made, imported, rotated or revoked.
     KeyChange {
         /// Which key.
@@ -186,6 +197,7 @@ impl Event {
             Self::Access { .. } => "access",
             Self::Result { .. } => "result",
             Self::PolicyChange { .. } => "policy_change",
+            Self::Kept { .. } => "kept",
             Self::KeyChange { .. } => "key_change",
         }
     }

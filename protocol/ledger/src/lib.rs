@@ -5,8 +5,11 @@
 
 pub mod audit;
 mod checkpoint;
+pub mod cosign;
 mod entry;
 mod event;
+pub mod follow;
+mod frontier;
 mod hash;
 mod label;
 pub mod note;
@@ -14,10 +17,13 @@ mod proof;
 mod receipt;
 mod tile;
 mod tree;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointRefusal, LogSigner};
+pub use cosign::{WitnessKey, WitnessSigner};
 pub use entry::{ENTRY_BYTES_MAX, Entry, EntryError};
 pub use event::{Decision, Event};
+pub use frontier::Frontier;
 pub use hash::{Hash, HashError};
 pub use label::{Label, LabelError, Pseudonym, RULES_MAX};
 pub use note::{KeyRefusal, LogKey};

@@ -99,19 +99,13 @@ impl LogKey {
     }
 
     fn id(&self) -> [u8; 4] {
-        let mut hash = Sha256::new();
-        hash.update(self.name.as_bytes());
-        hash.update([b'\n', ED25519]);
-        hash.update(self.key.as_bytes());
-        let digest: [u8; 32] = hash.finalize().into();
-        [digest[0], digest[1], digest[2], digest[3]]
+        key_id(&self.name, ED25519, &self.key)
     }
 }
 
 impl fmt::Display for LogKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
-        write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id()), STANDARD.encode(key))
+        f.write_str(&key_text(&self.name, ED25519, &self.key))
     }
 }
 
@@ -119,32 +113,58 @@ impl FromStr for LogKey {
     type Err = KeyRefusal;
 
     fn from_str(text: &str) -> Result<Self, KeyRefusal> {
-        let (name, rest) = text.split_once('+').ok_or(KeyRefusal::Key)?;
-        let (_, key) = rest.split_once('+').ok_or(KeyRefusal::Key)?;
-        let bytes = STANDARD.decode(key).map_err(|_| KeyRefusal::Key)?;
-        let Some((&ED25519, raw)) = bytes.split_first() else { return Err(KeyRefusal::Key) };
-        let raw: &[u8; 32] = raw.try_into().map_err(|_| KeyRefusal::Key)?;
-        let key = VerifyingKey::from_bytes(raw).map_err(|_| KeyRefusal::Key)?;
-        let parsed = Self::new(name, key)?;
-        // Writing it again checks the id and refuses every other spelling.
-        if parsed.to_string() == text { Ok(parsed) } else { Err(KeyRefusal::Key) }
+        let (name, key) = parse_key(text, ED25519)?;
+        Self::new(name, key)
     }
+}
+
+/// The first four bytes of SHA-256 over name, newline, kind and key.
+pub(crate) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
+    let mut hash = Sha256::new();
+    hash.update(name.as_bytes());
+    hash.update([b'\n', kind]);
+    hash.update(key.as_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// A verification key of `kind` as text.
+pub(crate) fn key_text(name: &str, kind: u8, key: &VerifyingKey) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, key));
+    format!("{name}+{id:08x}+{}", STANDARD.encode([&[kind], key.as_bytes().as_slice()].concat()))
+}
+
+/// Name and key of a verification key of `kind`, in its one spelling.
+pub(crate) fn parse_key(text: &str, kind: u8) -> Result<(&str, VerifyingKey), KeyRefusal> {
+    let (name, rest) = text.split_once('+').ok_or(KeyRefusal::Key)?;
+    let (_, key) = rest.split_once('+').ok_or(KeyRefusal::Key)?;
+    let bytes = STANDARD.decode(key).map_err(|_| KeyRefusal::Key)?;
+    let (found, raw) = bytes.split_first().ok_or(KeyRefusal::Key)?;
+    let raw: &[u8; 32] = raw.try_into().map_err(|_| KeyRefusal::Key)?;
+    let key = VerifyingKey::from_bytes(raw).map_err(|_| KeyRefusal::Key)?;
+    // Writing it again checks the id and refuses every other spelling.
+    let same = *found == kind && key_text(name, kind, &key) == text;
+    if same { Ok((name, key)) } else { Err(KeyRefusal::Key) }
 }
 
 /// Signs `text`, which ends with a newline, as `key` under the name of `public`.
 pub(crate) fn sign(text: &str, public: &LogKey, key: &SigningKey) -> String {
     let signature = key.sign(text.as_bytes()).to_bytes();
-    let signature = STANDARD.encode([public.id().as_slice(), &signature].concat());
-    format!("{text}\n— {} {signature}\n", public.name)
+    format!("{text}\n{}", line_of(&public.name, public.id(), &signature))
 }
 
-fn is_name(name: &str) -> bool {
+/// A signature line with its newline.
+pub(crate) fn line_of(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    format!("— {name} {}\n", STANDARD.encode([id.as_slice(), signature].concat()))
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(allowed)
 }
 
 /// The text with its newline, and the signature lines.
-fn split(note: &str) -> Result<(&str, &str), NoteRefusal> {
+pub(crate) fn split(note: &str) -> Result<(&str, &str), NoteRefusal> {
     let plain = note.chars().all(|c| c == '\n' || c >= ' ');
     if note.len() > NOTE_BYTES_MAX || !plain {
         return Err(NoteRefusal::Malformed);
@@ -157,7 +177,7 @@ fn split(note: &str) -> Result<(&str, &str), NoteRefusal> {
 }
 
 /// Name, key id and signature of `— <name> <base64>`.
-fn signature_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), NoteRefusal> {
+pub(crate) fn signature_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), NoteRefusal> {
     let rest = line.strip_prefix("— ").ok_or(NoteRefusal::Malformed)?;
     let (name, blob) = rest.split_once(' ').ok_or(NoteRefusal::Malformed)?;
     let mut blob = STANDARD.decode(blob).map_err(|_| NoteRefusal::Malformed)?;

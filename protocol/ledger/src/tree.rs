@@ -144,7 +144,7 @@ impl Tree {
 }
 
 /// The largest power of two smaller than `width`, for widths of 2 and more.
-const fn split(width: u64) -> u64 {
+pub(crate) const fn split(width: u64) -> u64 {
     1 << (u64::BITS - 1 - (width - 1).leading_zeros())
 }
 

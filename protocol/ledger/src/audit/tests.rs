@@ -22,7 +22,7 @@ impl Log {
     }
 
     /// The same with its lines dated from `start`.
-    fn with(size: u64, start: u64) -> Self {
+    pub(crate) fn with(size: u64, start: u64) -> Self {
         let (signer, events) = (signer("example.com/log"), all());
         let lines: Vec<Vec<u8>> = (0..size)
             .zip(events.iter().cycle())
@@ -39,6 +39,21 @@ impl Log {
         let mut log = Self { signer, lines, tree, files: BTreeMap::new() };
         log.publish(size);
         log
+    }
+
+    /// Its files.
+    pub(crate) fn files(&self) -> impl Files {
+        |path: &str| Ok(self.files.get(path).cloned())
+    }
+
+    /// Takes a file away.
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.files.remove(path).unwrap();
+    }
+
+    /// Alters a file's last byte.
+    pub(crate) fn alter(&mut self, path: &str) {
+        *self.files.get_mut(path).unwrap().last_mut().unwrap() ^= 1;
     }
 
     fn publish(&mut self, size: u64) {
@@ -59,7 +74,7 @@ impl Log {
         self.signer.public().clone()
     }
 
-    fn checkpoint(&self, size: u64) -> String {
+    pub(crate) fn checkpoint(&self, size: u64) -> String {
         self.signer.sign(size, &self.tree.root_at(size).unwrap())
     }
 

@@ -66,6 +66,7 @@ pub(crate) fn all() -> Vec<Event> {
             caller: workload,
         },
         Event::PolicyChange { name: label("release"), from: Some(digest), to: digest },
+        Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
         Event::KeyChange { key, version: 3, action: label("rotated"), by: label("administrator") },
     ]
 }
@@ -105,6 +106,9 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
         }
         Event::PolicyChange { name, from, to } => {
             [vec![name as &dyn LogSafe, to], maybe(from.as_ref())].concat()
+        }
+        Event::Kept { store, serial, digest } => {
+            [vec![store as &dyn LogSafe, serial], maybe(digest.as_ref())].concat()
         }
         Event::KeyChange { key, version, action, by } => vec![key, version, action, by],
     }
