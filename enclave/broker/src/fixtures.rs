@@ -215,11 +215,13 @@ impl World {
         self.running.cell()
     }
 
-    /// All lines of the ledger, as events in JSON.
+    /// All lines of the ledger, as events in JSON; those about the state come when they will
+    /// and are left out.
     pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
         let ledger = self.cell().ledger();
         let line = |index| serde_json::from_str(&ledger.line(index).unwrap().proof.entry).unwrap();
-        (0..ledger.size()).map(line).collect()
+        let told = |line: &serde_json::Value| line["event"] != "kept";
+        (0..ledger.size()).map(line).filter(told).collect()
     }
 
     pub(crate) async fn stop(self) {

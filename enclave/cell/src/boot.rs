@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::{self, CellConfig, Common};
 use crate::doors::{self, Certificate, Doors, Stop, Transport};
 use crate::identity::Identity;
+use crate::kept::Keeping;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::network::{Listener, Network};
@@ -30,6 +31,7 @@ use crate::passport::{self, Passport};
 use crate::refusals::RefusalLines;
 use crate::tasks::{EndOnDrop, Tasks};
 use crate::trust::{self, Relying};
+use crate::witness::Witnesses;
 use crate::{BootError, Cell, Routes, event, measure};
 
 /// What a launcher hands to an enclave.
@@ -64,6 +66,8 @@ pub struct Running {
     doors: JoinSet<()>,
     role: Option<AbortOnDrop<Result<(), BootError>>>,
     passport: Option<AbortOnDrop<()>>,
+    /// What holds the ledger in the background; it ends before the ledger closes.
+    keepers: Vec<AbortOnDrop<()>>,
     _tasks: EndOnDrop,
 }
 
@@ -100,13 +104,15 @@ where
         .map_err(|error| BootError::setup("cell.workload_name", error))?;
     let (common, settings) = config::parse::<C>(&launch.config, &workload)?;
     let listeners = Listeners::bind(&common.cell, &launch.network).await?;
-    let cell = Arc::new(make_cell(workload, launch, common).await?);
+    let (cell, witnesses) = make_cell(workload, launch, common).await?;
+    let cell = Arc::new(cell);
     let certificate = Arc::new(Certificate::default());
     let doors = Arc::new(Doors::new(cell.clone()));
     let (switch, stop) = Stop::new();
     let addresses = listeners.addresses;
     let open = listeners.serve(&doors, &certificate, &stop)?;
     let passport = keep_passport(&cell, &certificate)?;
+    let keepers = keepers(&cell, witnesses);
     let tasks = EndOnDrop(cell.tasks.clone());
     let role = AbortOnDrop(tokio::spawn(async move {
         let cell = doors.cell.clone();
@@ -116,7 +122,16 @@ where
         doors.open_role(build(cell, settings).await?.into());
         Ok(())
     }));
-    Ok(Running { cell, addresses, switch, doors: open, role: Some(role), passport, _tasks: tasks })
+    let (doors, role) = (open, Some(role));
+    Ok(Running { cell, addresses, switch, doors, role, passport, keepers, _tasks: tasks })
+}
+
+/// What goes on beside the doors: lines about what is kept, and the witnesses.
+fn keepers(cell: &Arc<Cell>, witnesses: Option<Witnesses>) -> Vec<AbortOnDrop<()>> {
+    let telling = AbortOnDrop(tokio::spawn(cell.keeping.clone().run(cell.ledger.clone())));
+    let keep = |witnesses: Witnesses| witnesses.keep(cell.ledger.clone(), cell.clock.clone());
+    let watched = witnesses.map(|witnesses| AbortOnDrop(tokio::spawn(keep(witnesses))));
+    std::iter::once(telling).chain(watched).collect()
 }
 
 impl Running {
@@ -153,6 +168,12 @@ impl Running {
         if self.cell.refusals.tell_counted("stop").await.is_err() {
             event!(ERROR, "refusals.not_told");
         }
+        for keeper in std::mem::take(&mut self.keepers) {
+            keeper.end().await;
+        }
+        if self.cell.keeping.tell(self.cell.ledger()).await.is_err() {
+            event!(ERROR, "kept.not_told");
+        }
         let (cell, machine) = (self.cell.clone(), self.cell.machine.clone());
         drop(self.cell);
         let closed = machine.block_on(move || memory::close(&cell)).await;
@@ -166,7 +187,7 @@ async fn make_cell(
     workload: WorkloadName,
     launch: Launch,
     common: Common,
-) -> Result<Cell, BootError> {
+) -> Result<(Cell, Option<Witnesses>), BootError> {
     let measured = measure::take(&launch.config, &common.cell.libraries)?;
     agree(&launch, &measured, &workload).await?;
     let trust = trust::anchors(&common)?;
@@ -176,8 +197,13 @@ async fn make_cell(
         Some(url) => Some(Relying::new(BaseUrl::parse(url)?, carrier.clone())),
         None => None,
     };
+    let witnesses = Witnesses::new(&common.cell, &carrier)?;
     let (state, ledger) = memory::open(&workload, &launch, &common.cell).await?;
-    memory::tell_boot(&workload, measured.measurement(), &state, &ledger).await?;
+    if let Some(witnesses) = &witnesses {
+        witnesses.confirm(&ledger, &launch.clock).await?;
+    }
+    let keeping = Arc::new(Keeping::default());
+    memory::tell_boot(&workload, measured.measurement(), &state, &ledger, &keeping).await?;
     let identity = Identity::new(workload.as_str(), ledger.key().public_bytes());
     event!(
         INFO,
@@ -187,7 +213,7 @@ async fn make_cell(
         kind = launch.platform.kind()
     );
     let refusals = Arc::new(RefusalLines::new(ledger.clone()));
-    Ok(Cell {
+    let cell = Cell {
         workload,
         measured,
         clock: launch.clock,
@@ -200,6 +226,7 @@ async fn make_cell(
         data_dir: common.cell.data_dir,
         kbs_sample: common.development.is_some_and(|table| table.kbs_sample),
         ledger,
+        keeping,
         refusals,
         metrics: Arc::new(Metrics::default()),
         carrier,
@@ -208,7 +235,8 @@ async fn make_cell(
         callers: Callers::default(),
         proofs: Mutex::new(ProofBook::default()),
         replays: Mutex::new(ReplayCache::default()),
-    })
+    };
+    Ok((cell, witnesses))
 }
 
 /// The TEE must have measured what the enclave finds itself to be.

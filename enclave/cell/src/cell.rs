@@ -23,6 +23,7 @@ use crate::carrier::{BaseUrl, Carrier};
 use crate::chain::Callers;
 use crate::clock::{Clock, Entropy};
 use crate::identity::Identity;
+use crate::kept::Keeping;
 use crate::ledger::Ledger;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
@@ -54,6 +55,7 @@ pub struct Cell {
     pub(crate) data_dir: PathBuf,
     pub(crate) kbs_sample: bool,
     pub(crate) ledger: Ledger,
+    pub(crate) keeping: Arc<Keeping>,
     pub(crate) refusals: Arc<RefusalLines>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) carrier: Carrier,

@@ -63,9 +63,25 @@ pub struct CellConfig {
     pub data_dir: PathBuf,
     /// Where to ask for tokens, `http://host:port`; every role but the attestor has it.
     pub attestor: Option<String>,
+    /// Others who watch that the ledger only grows. With some, the enclave does not start on
+    /// an older ledger than they have seen.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessConfig>,
+    /// How many of them must confirm; more than half where nothing is said.
+    pub witnesses_required: Option<usize>,
     /// Libraries that the role loads: their hashes are part of the measurement.
     #[serde(default)]
     pub libraries: BTreeMap<String, PathBuf>,
+}
+
+/// `[[cell.witnesses]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// `http://host:port`
+    pub url: String,
+    /// Its key: `name+id+key`.
+    pub key: String,
 }
 
 /// `[trust]`: who may say what is released, and which hardware is believed. The attestor's
@@ -133,6 +149,9 @@ pub enum ConfigRefusal {
     /// The attestor, and it alone, has no `cell.attestor`.
     #[error("`cell.attestor` is missing, or stands in the attestor's own configuration")]
     Attestor,
+    /// `cell.witnesses_required` is no number of the witnesses that there are.
+    #[error("`cell.witnesses_required` must be 1 up to the number of witnesses")]
+    Witnesses,
 }
 
 impl ConfigRefusal {
@@ -145,6 +164,7 @@ impl ConfigRefusal {
             Self::DevelopmentRoot => "config.development_root",
             Self::ProductionRoot => "config.production_root",
             Self::Attestor => "config.attestor",
+            Self::Witnesses => "config.witnesses",
         }
     }
 }
@@ -189,7 +209,11 @@ fn check(common: &Common, workload: &WorkloadName) -> Result<(), ConfigRefusal> 
     if (workload.as_str() == ATTESTOR) != common.cell.attestor.is_none() {
         return Err(ConfigRefusal::Attestor);
     }
-    Ok(())
+    let count = common.cell.witnesses.len();
+    match common.cell.witnesses_required {
+        Some(required) if !(1..=count).contains(&required) => Err(ConfigRefusal::Witnesses),
+        _ => Ok(()),
+    }
 }
 
 /// Roots of development stand under `[development]`, which production has not; all others

@@ -23,8 +23,8 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use autoclave_ledger::{Entry, Event, LedgerProof, LogKey, LogSigner};
-use tokio::sync::oneshot;
+use autoclave_ledger::{Entry, Event, Hash, LedgerProof, LogKey, LogSigner};
+use tokio::sync::{oneshot, watch};
 
 pub use disk::Disk;
 pub use error::{AppendError, LedgerError};
@@ -123,6 +123,43 @@ impl Ledger {
     /// The latest signed checkpoint; every line under it is durable.
     pub fn checkpoint(&self) -> String {
         self.0.shared.head().checkpoint.clone()
+    }
+
+    /// The latest size and its signed checkpoint.
+    pub fn head(&self) -> (u64, String) {
+        let head = self.0.shared.head();
+        (head.size, head.checkpoint.clone())
+    }
+
+    /// The proof that the first `old` lines are those of the tree of `new` lines.
+    pub fn consistency(&self, old: u64, new: u64) -> Option<Vec<Hash>> {
+        self.0.shared.consistency(old, new)
+    }
+
+    /// Learns of each new size; the latest one only, if several came together.
+    pub fn grown(&self) -> watch::Receiver<u64> {
+        self.0.shared.grown()
+    }
+
+    /// The latest checkpoint that witnesses have cosigned.
+    pub fn cosigned(&self) -> Option<String> {
+        self.0.shared.cosigned().map(|note| note.to_string())
+    }
+
+    /// Shows a cosigned checkpoint to readers.
+    pub(crate) fn set_cosigned(&self, note: &str) {
+        self.0.shared.set_cosigned(note.into());
+    }
+
+    /// The latest line that has `needle` and for which `wanted` says yes. Reads the journal
+    /// backwards, so it blocks.
+    pub(crate) fn latest(&self, needle: &[u8], wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        (0..self.size()).rev().find_map(|index| {
+            let line = self.0.shared.entry(index)?;
+            line.windows(needle.len()).any(|part| part == needle).then_some(())?;
+            let entry = Entry::from_bytes(&line).ok()?;
+            wanted(&entry.event).then_some(entry.event)
+        })
     }
 
     /// The key that verifies checkpoints.

@@ -19,6 +19,7 @@ pub mod config;
 mod doors;
 mod error;
 mod identity;
+pub mod kept;
 pub mod ledger;
 pub mod limits;
 pub mod machine;
@@ -35,6 +36,7 @@ pub mod state;
 mod tasks;
 pub mod telemetry;
 mod trust;
+mod witness;
 
 pub use autoclave_policy as policy;
 

@@ -9,10 +9,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use autoclave_base::ids::WorkloadName;
-use autoclave_base::{Secret, b64};
+use autoclave_base::{Digest, Secret, b64};
 use autoclave_seal::{file, kdf};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -44,6 +44,17 @@ pub enum StateError {
     /// More than [`STATE_BYTES_MAX`].
     #[error("the state is too large")]
     TooLarge,
+    /// The ledger knows of later changes than what is on the disk has seen: an older copy was
+    /// put back.
+    #[error("`{store}` is at change {found}, but the ledger knows of change {told}")]
+    RolledBack {
+        /// `state`, or a role's store.
+        store: String,
+        /// Changes that are on the disk.
+        found: u64,
+        /// Changes that the ledger knows of.
+        told: u64,
+    },
     /// The disk failed.
     #[error("the state cannot be read or written")]
     Io(#[from] std::io::Error),
@@ -58,6 +69,7 @@ impl StateError {
             Self::InUse => "state.in_use",
             Self::Tampered => "state.tampered",
             Self::TooLarge => "state.too_large",
+            Self::RolledBack { .. } => "state.rolled_back",
             Self::Io(_) => "state.io",
         }
     }
@@ -69,12 +81,29 @@ pub struct SealedState {
     key: Secret<[u8; 32]>,
     context: String,
     values: Mutex<Values>,
+    observer: OnceLock<Observer>,
     _lock: std::fs::File,
+}
+
+/// Who is asked and told about each change: the ledger, which both sides remember.
+pub(crate) struct Observer {
+    /// Under which name the state keeps what [`Observer::checkpoint`] says.
+    pub(crate) name: &'static str,
+    /// The ledger as it is now.
+    pub(crate) checkpoint: Box<dyn Fn() -> String + Send + Sync>,
+    /// Told after a change is durable: its number, and the digest of the sealed file.
+    pub(crate) changed: Box<dyn Fn(u64, Digest) + Send + Sync>,
 }
 
 #[derive(Default, Clone, Serialize, Deserialize)]
 struct Values {
     v: u32,
+    /// Changes so far.
+    #[serde(default)]
+    serial: u64,
+    /// The digest of the sealed file that these were read from or written to.
+    #[serde(skip)]
+    digest: Option<Digest>,
     values: BTreeMap<String, Value>,
 }
 
@@ -100,7 +129,10 @@ impl SealedState {
         let context = format!("state:{workload}");
         let key = kdf::derive(secret.expose(), &context);
         let values = match disk::read(folder, FILE)? {
-            Some(sealed) => open(&key, &context, &sealed)?,
+            Some(sealed) => {
+                let digest = Some(Digest::of(&sealed));
+                Values { digest, ..open(&key, &context, &sealed)? }
+            }
             None if disk::is_unused(folder)? => Values { v: VERSION, ..Values::default() },
             None => return Err(StateError::Missing),
         };
@@ -109,8 +141,20 @@ impl SealedState {
             key,
             context,
             values: Mutex::new(values),
+            observer: OnceLock::new(),
             _lock: lock,
         })
+    }
+
+    /// Which change is the last, and the digest of the sealed file; none where there is none.
+    pub(crate) fn position(&self) -> (u64, Option<Digest>) {
+        let values = self.lock();
+        (values.serial, values.digest)
+    }
+
+    /// Has every further change told. A second observer changes nothing.
+    pub(crate) fn observe(&self, observer: Observer) {
+        let _already = self.observer.set(observer);
     }
 
     /// Whether it holds nothing yet.
@@ -145,9 +189,19 @@ impl SealedState {
         let mut values = self.lock();
         let mut changed = values.clone();
         change(&mut changed.values);
+        changed.serial += 1;
+        if let Some(observer) = self.observer.get() {
+            let checkpoint = (observer.checkpoint)();
+            changed.values.insert(observer.name.to_owned(), Value(b64::encode(checkpoint)));
+        }
         let sealed = self.seal(&changed)?;
         disk::replace(&self.folder, FILE, &sealed)?;
-        *values = changed;
+        let (serial, digest) = (changed.serial, Digest::of(&sealed));
+        *values = Values { digest: Some(digest), ..changed };
+        drop(values);
+        if let Some(observer) = self.observer.get() {
+            (observer.changed)(serial, digest);
+        }
         Ok(())
     }
 

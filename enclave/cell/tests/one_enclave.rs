@@ -232,7 +232,8 @@ async fn state_and_ledger_survive_a_restart() {
     running.drain().await;
     let running = world.run(&site, toy).await;
     assert_eq!(exchange(&running, "GET", "/ledger/key", "text/plain", b"").await.body, key);
-    assert_eq!(running.cell().ledger().size(), 3, "genesis and two boots");
+    let lines = running.cell().ledger().size();
+    assert_eq!(lines, 6, "genesis, twice boot and what is kept, and one change between");
     let scene = Scene { world, site, running };
     assert_eq!(scene.ask("GET", "/value", b"").await.body(), b"me");
 }
@@ -336,4 +337,38 @@ async fn metrics_name_templates_and_never_paths() {
     assert!(metrics.contains(r#"route="/remember/{value}""#), "{metrics}");
     assert!(metrics.contains(r#"route="unmatched""#), "{metrics}");
     assert!(!metrics.contains("jane-doe"), "{metrics}");
+}
+
+#[tokio::test]
+async fn older_state_beside_a_newer_ledger_is_refused_and_the_newest_starts() {
+    let Scene { world, site, running } = Scene::new().await;
+    running.drain().await;
+    let path = site.folder.path().join("state.sealed");
+    let old = std::fs::read(&path).unwrap();
+    let running = world.run(&site, toy).await;
+    let scene = Scene { world, site, running };
+    scene.ask("POST", "/remember/me", b"").await;
+    let Scene { world, site, running } = scene;
+    running.drain().await;
+    let new = std::fs::read(&path).unwrap();
+    std::fs::write(&path, old).unwrap();
+    assert_eq!(refusal_to_start(&world, &site).await, "state.rolled_back");
+    std::fs::write(&path, new).unwrap();
+    let running = world.run(&site, toy).await;
+    let scene = Scene { world, site, running };
+    assert_eq!(scene.ask("GET", "/value", b"").await.body(), b"me");
+}
+
+#[tokio::test]
+async fn a_store_that_counts_less_than_the_ledger_knows_is_refused() {
+    let Scene { world, site, running } = Scene::new().await;
+    let kept = running.cell().bind("records", 5).await.unwrap();
+    kept.changed(7);
+    kept.changed(6);
+    running.drain().await;
+    let running = world.run(&site, toy).await;
+    let refused = running.cell().bind("records", 6).await.err().unwrap();
+    assert_eq!(refused.code(), "state.rolled_back");
+    assert!(running.cell().bind("records", 7).await.is_ok());
+    assert!(running.cell().bind("other", 0).await.is_ok());
 }

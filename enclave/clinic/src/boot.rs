@@ -24,6 +24,8 @@ use crate::{Clinic, Presence, RecordsKeys, Settings, Store, http as routes};
 const FILE: &str = "records.db";
 /// The state that remembers that there is a records file.
 const FILE_STATE: &str = "clinic.records";
+/// The records file's name in ledger lines.
+const STORE: &str = "records";
 /// The state that remembers which rules were in force.
 const RULES_STATE: &str = "clinic.rules";
 
@@ -40,6 +42,8 @@ pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Router, BootEr
     let key = release::obtain(&cell, &broker, &settings.broker.records_key).await;
     let key = key.map_err(|error| BootError::role(error.code(), error))?;
     let store = open(&cell, &key.secret)?;
+    let serial = store.serial().map_err(|error| BootError::role(error.code(), error))?;
+    store.keep(cell.bind(STORE, serial).await?);
     let diagnosis = settings.diagnosis.workload.clone();
     let peer = cell.peer(diagnosis.clone(), &settings.diagnosis.url)?;
     let outside = Arc::new(Surroundings { cell: cell.clone(), peer, diagnosis });

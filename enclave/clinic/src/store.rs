@@ -14,8 +14,9 @@ mod staff;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use autoclave_cell::kept::Kept;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) use admissions::{Admitted, IntakeKey, NewAdmission};
@@ -27,6 +28,9 @@ pub(crate) use staff::{NewStaff, StaffRow};
 
 use crate::auth::generations::Generations;
 use crate::keys::{RecordsKeys, SealBroken};
+
+/// The number of the last change.
+const SERIAL: &str = "SELECT serial FROM changes";
 
 /// Why the store cannot be opened or used. Text of the engine stays inside: it may quote
 /// what was stored.
@@ -100,6 +104,8 @@ pub struct Store {
     connection: Mutex<Connection>,
     keys: RecordsKeys,
     generations: Generations,
+    /// Told of every change; the ledger is, through it.
+    kept: OnceLock<Kept>,
 }
 
 impl Store {
@@ -113,8 +119,39 @@ impl Store {
         &self.generations
     }
 
+    /// How many changes there were: counted inside, so that an older copy has fewer.
+    pub(crate) fn serial(&self) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            let serial = connection.query_row(SERIAL, [], |row| row.get::<_, i64>(0))?;
+            u64::try_from(serial).map_err(|_| StoreError::Malformed)
+        })
+    }
+
+    /// Has every further change told.
+    pub(crate) fn keep(&self, kept: Kept) {
+        let _already = self.kept.set(kept);
+    }
+
     /// Runs `work` in one transaction: all of it is on disk when this returns, or nothing.
+    /// It counts as a change.
     fn change<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (value, serial) = self.change_quietly(|transaction| {
+            let value = work(transaction)?;
+            let count = "UPDATE changes SET serial = serial + 1 RETURNING serial";
+            let serial = transaction.query_row(count, [], |row| row.get::<_, i64>(0))?;
+            Ok((value, u64::try_from(serial).map_err(|_| StoreError::Malformed)?))
+        })?;
+        if let Some(kept) = self.kept.get() {
+            kept.changed(serial);
+        }
+        Ok(value)
+    }
+
+    /// As [`Store::change`], for what does no harm if it is forgotten.
+    fn change_quietly<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

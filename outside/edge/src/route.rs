@@ -141,6 +141,7 @@ const ROUTES: &[Plain] = &[
     foreign(VERAISON, Method::GET, SESSION, SESSION_TEMPLATE),
     foreign(VERAISON, Method::DELETE, SESSION, SESSION_TEMPLATE),
     get("/ledger/checkpoint", "/parties/{name}/ledger/checkpoint"),
+    get("/ledger/cosigned", "/parties/{name}/ledger/cosigned"),
     get("/ledger/key", "/parties/{name}/ledger/key"),
     get("/ledger/tile/", "/parties/{name}/ledger/tile/{*tile}"),
     get("/healthz", "/parties/{name}/healthz"),

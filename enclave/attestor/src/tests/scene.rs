@@ -174,11 +174,14 @@ impl Life {
         verify(token, &keys, &expected, self.running.cell().now()).ok()
     }
 
-    /// All events of the ledger, each by its proof.
+    /// All events of the ledger, each by its proof; those about the state come when they will
+    /// and are left out.
     pub(super) fn events(&self) -> Vec<Event> {
         let ledger = self.running.cell().ledger();
         let proof = |index| ledger.line(index).unwrap().proof;
-        (0..ledger.size()).map(|index| proof(index).verify(ledger.key()).unwrap().event).collect()
+        let event = |index| proof(index).verify(ledger.key()).unwrap().event;
+        let told = |event: &Event| !matches!(event, Event::Kept { .. });
+        (0..ledger.size()).map(event).filter(told).collect()
     }
 
     /// Ends this life as a signal would.

@@ -2,6 +2,8 @@
 //! in it. The state remembers a checkpoint of the ledger, so that neither can vanish or be
 //! put back alone without notice.
 
+use std::sync::Arc;
+
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
 use autoclave_ledger::{Event, LogSigner};
@@ -11,9 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::CellConfig;
+use crate::kept::{self, Keeping};
 use crate::ledger::{AppendError, Ledger, LedgerError, Options};
 use crate::machine::Machine;
-use crate::state::SealedState;
+use crate::state::{Observer, SealedState};
 use crate::{BootError, Cell, Launch, StateError};
 
 /// The ledger's folder in the enclave's own.
@@ -38,6 +41,8 @@ pub(super) async fn open(
         let secret = platform.attester().sealing_secret(&workload)?;
         let state = SealedState::open(&folder, &workload, &secret)?;
         let ledger = open_ledger(&workload, &state, &folder, clock, machine)?;
+        let (serial, digest) = state.position();
+        kept::check(&ledger, kept::STATE, serial, digest)?;
         Ok((state, ledger))
     });
     opening.await.map_err(|error| BootError::setup("cell.state_panicked", error))?
@@ -82,6 +87,7 @@ pub(super) async fn tell_boot(
     measurement: Digest,
     state: &SealedState,
     ledger: &Ledger,
+    keeping: &Arc<Keeping>,
 ) -> Result<(), BootError> {
     let mut events = Vec::new();
     if ledger.size() == 0 {
@@ -91,7 +97,18 @@ pub(super) async fn tell_boot(
     for event in events {
         ledger.append(event).await.map_err(|error: AppendError| LedgerError::from(error))?;
     }
-    Ok(remember(state, ledger)?)
+    bind(state, ledger, keeping);
+    remember(state, ledger)?;
+    keeping.tell(ledger).await.map_err(LedgerError::from)?;
+    Ok(())
+}
+
+/// From now on each change of the state remembers the ledger, and the ledger each change.
+fn bind(state: &SealedState, ledger: &Ledger, keeping: &Arc<Keeping>) {
+    let (ledger, keeping) = (ledger.clone(), keeping.clone());
+    let checkpoint = Box::new(move || ledger.checkpoint());
+    let tell = move |serial, digest| keeping.changed(kept::STATE, serial, Some(digest));
+    state.observe(Observer { name: LEDGER_CHECKPOINT, checkpoint, changed: Box::new(tell) });
 }
 
 /// Leaves both so that the next life finds them.

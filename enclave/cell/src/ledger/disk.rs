@@ -31,6 +31,11 @@ pub trait Disk: Send + Sync + 'static {
     /// Puts a file in place, its bytes durable and whole, or not at all. That it is in its
     /// folder is durable after [`Disk::settle`].
     fn put(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// As [`Disk::put`] for several files, each whole or not at all; all of them durable when
+    /// it returns.
+    fn put_all(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        files.iter().try_for_each(|(path, bytes)| self.put(path, bytes))
+    }
     /// Makes durable which files the folder of `path` has.
     fn settle(&self, path: &str) -> io::Result<()>;
     /// Removes a file, or a folder with all that is in it.
@@ -108,6 +113,22 @@ impl Disk for Folder {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, &target)
+    }
+
+    /// All are written before the first is synced: that sync brings most of the others to
+    /// the disk with it, so that tiles cost the journal little.
+    fn put_all(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        let mut written = Vec::with_capacity(files.len());
+        for (nth, (path, bytes)) in files.iter().enumerate() {
+            let target = self.path.join(path);
+            self.make(target.parent().unwrap_or(&self.path))?;
+            let unfinished = self.path.join(format!("{UNFINISHED}-{nth}"));
+            let mut file = File::create(&unfinished)?;
+            file.write_all(bytes)?;
+            written.push((file, unfinished, target));
+        }
+        written.iter().try_for_each(|(file, _, _)| file.sync_all())?;
+        written.iter().try_for_each(|(_, unfinished, target)| fs::rename(unfinished, target))
     }
 
     fn settle(&self, path: &str) -> io::Result<()> {

@@ -40,6 +40,14 @@ pub enum LedgerError {
     /// A checkpoint covers other lines than the journal has.
     #[error("the journal's first {0} lines are not those that were signed")]
     Rewritten(u64),
+    /// Too few witnesses have confirmed that there was never more of this ledger.
+    #[error("{found} of {required} witnesses confirmed that the ledger is the latest")]
+    Unwitnessed {
+        /// How many have.
+        found: usize,
+        /// How many must.
+        required: usize,
+    },
     /// A line was not taken.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -56,6 +64,7 @@ impl LedgerError {
             Self::Checkpoint(refusal) => refusal.code(),
             Self::RolledBack { .. } => "ledger.rolled_back",
             Self::Rewritten(_) => "ledger.rewritten",
+            Self::Unwitnessed { .. } => "ledger.unwitnessed",
             Self::Append(error) => error.code(),
         }
     }

@@ -21,6 +21,9 @@ pub(super) const KEY_PATH: &str = "key";
 /// Rest between two publications under load, so that they leave the disk to the journal.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(100);
 
+/// Files that are written before they are synced together: some megabytes at the most.
+const FILES_AT_ONCE: usize = 32;
+
 /// Partial tiles are kept for this many published sizes, for readers who are under way.
 const SIZES_KEPT: usize = 4;
 
@@ -123,11 +126,16 @@ impl Publisher {
     fn put(&self, tiles: impl IntoIterator<Item = Tile>, head: &Head) -> io::Result<()> {
         let disk = self.shared.disk();
         let mut folders = BTreeMap::new();
-        for tile in tiles {
-            let path = tile.to_string();
-            disk.put(&path, &self.bytes(&tile)?)?;
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-            folders.insert(folder, path);
+        let tiles: Vec<Tile> = tiles.into_iter().collect();
+        for some in tiles.chunks(FILES_AT_ONCE) {
+            let mut files = Vec::with_capacity(some.len());
+            for tile in some {
+                let path = tile.to_string();
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+                folders.insert(folder, path.clone());
+                files.push((path, self.bytes(tile)?));
+            }
+            disk.put_all(&files)?;
         }
         for path in folders.values() {
             disk.settle(path)?;

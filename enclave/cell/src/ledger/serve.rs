@@ -7,6 +7,9 @@ use autoclave_ledger::audit::CHECKPOINT_PATH;
 use super::publish::KEY_PATH;
 use super::shared::Shared;
 
+/// The latest checkpoint that witnesses have cosigned; it follows `checkpoint`.
+pub(super) const COSIGNED_PATH: &str = "cosigned";
+
 /// An answer to a reader of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
@@ -41,6 +44,7 @@ impl Caching {
 pub(super) fn serve(shared: &Shared, path: &str) -> Option<Served> {
     match path {
         CHECKPOINT_PATH => Some(text(shared.head().checkpoint.clone())),
+        COSIGNED_PATH => Some(text(shared.cosigned()?.to_string())),
         KEY_PATH => Some(text(format!("{}\n", shared.signer().public()))),
         _ => Some(Served {
             bytes: shared.tile(&path.parse().ok()?)?,

@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use autoclave_ledger::{Hash, LedgerProof, LogSigner, TILE_WIDTH, Tile, TileKind, Tree, bundle};
 
 use super::disk::Disk;
@@ -37,6 +39,9 @@ pub(super) struct Shared {
     disk: Arc<dyn Disk>,
     signer: LogSigner,
     state: RwLock<State>,
+    /// The latest checkpoint that witnesses have cosigned, and with which signatures.
+    cosigned: RwLock<Option<Arc<str>>>,
+    grown: watch::Sender<u64>,
 }
 
 struct State {
@@ -49,7 +54,28 @@ impl Shared {
     pub(super) fn new(disk: Arc<dyn Disk>, signer: LogSigner, found: &Recovered) -> Self {
         let (tree, places) = (found.tree.clone(), found.places.clone());
         let head = Arc::new(sign(&signer, &tree));
-        Self { disk, signer, state: RwLock::new(State { tree, places, head }) }
+        let (grown, cosigned) = (watch::Sender::new(head.size), RwLock::default());
+        Self { disk, signer, state: RwLock::new(State { tree, places, head }), cosigned, grown }
+    }
+
+    /// Learns of each new size.
+    pub(super) fn grown(&self) -> watch::Receiver<u64> {
+        self.grown.subscribe()
+    }
+
+    /// The latest cosigned checkpoint.
+    pub(super) fn cosigned(&self) -> Option<Arc<str>> {
+        self.cosigned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows a cosigned checkpoint from now on.
+    pub(super) fn set_cosigned(&self, note: Arc<str>) {
+        *self.cosigned.write().unwrap_or_else(PoisonError::into_inner) = Some(note);
+    }
+
+    /// The proof that the tree of `old` lines is a part of that of `new` lines.
+    pub(super) fn consistency(&self, old: u64, new: u64) -> Option<Vec<Hash>> {
+        self.read(|state| state.tree.consistency(old, new))
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -77,6 +103,7 @@ impl Shared {
             state.places.push(place);
         }
         state.head = Arc::new(sign(&self.signer, &state.tree));
+        self.grown.send_replace(state.head.size);
         Arc::clone(&state.head)
     }
 

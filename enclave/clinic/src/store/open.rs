@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use autoclave_base::{Digest, Secret};
 use autoclave_cell::Entropy;
@@ -57,7 +57,8 @@ impl Store {
         connection.execute_batch(DURABLE)?;
         migrate::up(&mut connection)?;
         let generations = Generations::new(&mut Entropy);
-        Ok(Self { connection: Mutex::new(connection), keys, generations })
+        let kept = OnceLock::new();
+        Ok(Self { connection: Mutex::new(connection), keys, generations, kept })
     }
 }
 

@@ -72,7 +72,7 @@ impl Store {
 
     /// Notes that a session is in use.
     pub(crate) fn touch_session(&self, token: &Digest, now: UnixTime) -> Result<(), StoreError> {
-        self.change(|transaction| {
+        self.change_quietly(|transaction| {
             let touch = "UPDATE session SET used_at = ?2 WHERE token = ?1";
             transaction.execute(touch, params![token.bytes(), seconds(now)])?;
             Ok(())

@@ -266,3 +266,16 @@ fn names_made_up_by_strangers_push_out_nobody_who_is_guessed_at() {
     let rows: i64 = connection.query_row(rows, [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 10_000);
 }
+
+#[test]
+fn every_change_is_counted_in_the_file_and_a_touch_is_not() {
+    let disk = Disk::new();
+    let store = disk.open(1, Presence::Unknown).unwrap();
+    assert_eq!(store.serial().unwrap(), 0);
+    admit(&store, &key(1));
+    assert_eq!(store.serial().unwrap(), 1);
+    store.touch_session(&Digest::of("x"), NOW).unwrap();
+    assert_eq!(store.serial().unwrap(), 1);
+    drop(store);
+    assert_eq!(disk.open(1, Presence::Expected).unwrap().serial().unwrap(), 1);
+}
