@@ -5,6 +5,7 @@ mod broken;
 mod cached;
 mod pages;
 mod portals;
+mod probe;
 mod sealer;
 mod tpm;
 
@@ -76,6 +77,16 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "faults",
         what: "full disks, slow lines, a man in the middle, large uploads",
         run: broken::faults,
+    },
+    Suite {
+        name: "rollback",
+        what: "older copies put back are refused at start, with witnesses",
+        run: broken::rollback,
+    },
+    Suite {
+        name: "probe",
+        what: "every published attack is refused, and the probe can fail",
+        run: probe::probe,
     },
     Suite { name: "canary", what: "planted markers are nowhere to be found", run: broken::canary },
     Suite {

@@ -2,6 +2,8 @@
 //! They belong to people: each has a sentence that says what it does.
 //! Nothing here does anything.
 
+pub mod watch;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -42,6 +44,10 @@ pub enum Command {
     /// Enrol machines whose TPM measures what they start.
     #[command(subcommand)]
     Tpm(Tpm),
+    /// Watch ledgers that others run, and cosign what only grows.
+    Witness(watch::Witness),
+    /// Attack a deployment of your own, and say what refused each attack.
+    Probe(watch::Probe),
     /// Say what this machine offers and whether a demo on it is well.
     Doctor(Doctor),
 }
@@ -184,6 +190,10 @@ pub enum Ledger {
         #[arg(long)]
         json: bool,
     },
+    /// Follow ledgers from one visit to the next; fails on a fork, a rollback or a gap.
+    Monitor(watch::Monitor),
+    /// Write a ledger, checked whole, as FHIR `AuditEvent`s or as a table.
+    Export(watch::Export),
 }
 
 /// `model`

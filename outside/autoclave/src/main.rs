@@ -15,9 +15,11 @@ async fn main() -> ExitCode {
         Command::Code(code) => commands::code::run(&code),
         Command::Token(token) => commands::token::run(token).await,
         Command::Receipt(receipt) => commands::receipt::run(receipt),
-        Command::Ledger(ledger) => commands::ledger::run(ledger),
+        Command::Ledger(ledger) => commands::ledger::run(ledger).await,
         Command::Model(model) => commands::model::run(model),
         Command::Tpm(tpm) => commands::tpm::run(tpm).await,
+        Command::Witness(witness) => commands::witness::run(witness).await,
+        Command::Probe(probe) => commands::probe::run(probe).await,
         Command::Doctor(doctor) => commands::doctor::run(doctor).await,
     };
     match outcome {

@@ -45,6 +45,11 @@ pub(crate) fn longer(arguments: &[String]) -> Outcome {
     program("storm", &[&STORM_ROUND, arguments.as_slice()].concat()).map(drop)
 }
 
+/// Older copies of what enclaves keep, put back.
+pub(super) fn rollback() -> Result<Ran, String> {
+    program("rollback", &[])
+}
+
 /// Whether this process may look into others', as root may.
 fn reads_memory() -> bool {
     output("id", &["-u"]).is_ok_and(|id| id.trim() == "0")

@@ -4,6 +4,7 @@
 
 mod machine;
 mod parties;
+mod refused;
 mod tpms;
 
 use serde::Serialize;
@@ -53,6 +54,7 @@ impl Finding {
 pub async fn run(command: Doctor) -> Outcome {
     let mut findings = machine::look(&command.dir);
     findings.extend(tpms::look(&command.dir));
+    findings.extend(refused::look(&command.dir));
     findings.extend(parties::look(&command.dir).await);
     if command.json {
         terminal::out(serde_json::json!({ "findings": findings }));

@@ -10,6 +10,8 @@ pub mod diagnose;
 pub mod doctor;
 pub mod ledger;
 pub mod model;
+pub mod probe;
 pub mod receipt;
 pub mod token;
 pub mod tpm;
+pub mod witness;

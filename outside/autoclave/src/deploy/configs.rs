@@ -2,6 +2,8 @@
 //! They belong to the deployment; the enclaves' are measured, byte for byte.
 //! The same deployment always writes the same bytes, and no secret stands in them.
 
+use std::collections::BTreeMap;
+
 use autoclave_attest::evidence::Root;
 use autoclave_attest::handshake::TrustAnchors;
 use autoclave_base::Digest;
@@ -47,11 +49,12 @@ pub struct Facts<'a> {
 
 /// Writes every party's configuration and the client's trust file.
 pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
+    let witnesses = witnesses(layout)?;
     for party in Party::starts(facts.cache) {
         let table = match party {
             Party::Redis => continue,
             Party::Edge => edge(facts),
-            _ => enclave(party, facts)?,
+            _ => watched(enclave(party, facts)?, &witnesses),
         };
         let text = toml::to_string(&table);
         let text = text.map_err(|error| Failure::new("deploy.config", error))?;
@@ -60,6 +63,25 @@ pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
     // The demo's host is its user: the page starts from what the command line starts from.
     files::write_json(&layout.page_trust(), &trust(facts))?;
     files::write_json(&layout.client().join("trust.json"), &trust(facts))
+}
+
+/// The witnesses that the deployment's owner has put down in `witnesses.json`: a list of
+/// `{"url", "key"}`. None where there is no such file.
+fn witnesses(layout: &Layout) -> Outcome<Vec<Value>> {
+    let path = layout.witnesses();
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let known: Vec<BTreeMap<String, String>> = files::read_json(&path)?;
+    known.iter().map(value).collect()
+}
+
+/// An enclave's configuration with witnesses for its ledger.
+fn watched(mut all: Table, witnesses: &[Value]) -> Table {
+    if let (false, Some(Value::Table(cell))) = (witnesses.is_empty(), all.get_mut("cell")) {
+        cell.insert("witnesses".to_owned(), Value::Array(witnesses.to_vec()));
+    }
+    all
 }
 
 /// The edge's address for people and clients.

@@ -50,6 +50,11 @@ impl Layout {
         self.root.join("running.json")
     }
 
+    /// The witnesses of its ledgers, where its owner named some.
+    pub fn witnesses(&self) -> PathBuf {
+        self.root.join("witnesses.json")
+    }
+
     /// The software platform's key: the development root of all evidence here.
     pub fn platform_key(&self) -> PathBuf {
         self.root.join("platform/platform.key")

@@ -2,22 +2,31 @@
 //! It belongs to the auditor, who needs no account and no network.
 //! Nothing that the ledger's host says is believed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use autoclave_ledger::audit::{Expected, Report, audit};
 use autoclave_ledger::{Entry, LedgerProof, LogKey};
 use serde_json::{Value, json};
 
-use crate::cli::Ledger;
 use crate::failure::{Failure, Outcome};
 use crate::{files, terminal};
 
 /// The file that holds a ledger's key beside its checkpoint.
 const KEY_FILE: &str = "key";
 
+/// What `ledger verify` was asked.
+pub(super) struct Asked {
+    pub(super) dir: PathBuf,
+    pub(super) key: Option<String>,
+    pub(super) since: Vec<PathBuf>,
+    pub(super) proof: Vec<PathBuf>,
+    pub(super) lines: bool,
+    pub(super) json: bool,
+}
+
 /// Runs the command.
-pub fn run(command: Ledger) -> Outcome {
-    let Ledger::Verify { dir, key, since, proof, lines, json } = command;
+pub(super) fn run(asked: Asked) -> Outcome {
+    let Asked { dir, key, since, proof, lines, json } = asked;
     let (key, own) = find_key(&dir, key.as_deref())?;
     let earlier = since.iter().map(|path| files::read_text(path)).collect::<Outcome<Vec<_>>>()?;
     let proofs =
@@ -61,7 +70,7 @@ fn read_proof(path: &Path) -> Outcome<LedgerProof> {
     serde_json::from_value(inner).map_err(|error| Failure::malformed(path, error))
 }
 
-fn line(index: u64, entry: &Entry) -> String {
+pub(super) fn line(index: u64, entry: &Entry) -> String {
     let event = serde_json::to_string(&entry.event).unwrap_or_default();
     format!("{index:>8}  {}  {event}", entry.time.rfc3339())
 }
@@ -98,7 +107,7 @@ mod tests {
     use super::*;
 
     fn verify(dir: &Path, key: Option<&str>) -> Outcome {
-        run(Ledger::Verify {
+        run(Asked {
             dir: dir.to_owned(),
             key: key.map(str::to_owned),
             since: Vec::new(),
