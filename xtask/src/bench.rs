@@ -4,6 +4,7 @@
 
 mod machine;
 mod page;
+mod services;
 mod things;
 
 use crate::shell::{self, Outcome, cargo, root, say};
@@ -35,15 +36,21 @@ const BUILD: [&str; 13] = [
 
 /// All benchmarks, or those named.
 pub(crate) fn run(names: &[String]) -> Outcome {
-    let unknown = names.iter().find(|name| !BENCHES.iter().any(|(bench, _)| bench == name));
-    if let Some(name) = unknown {
-        return Err(format!("no benchmark {name:?}; there are: seal, infer, servers"));
+    let all: Vec<&str> = BENCHES.iter().chain(&services::SERVICES).map(|(name, _)| *name).collect();
+    if let Some(name) = names.iter().find(|name| !all.contains(&name.as_str())) {
+        return Err(format!("no benchmark {name:?}; there are: {}", all.join(", ")));
+    }
+    let wanted = |name: &&str| names.is_empty() || names.iter().any(|it| it == name);
+    let wanted: Vec<&str> = all.into_iter().filter(wanted).collect();
+    services::run(&wanted)?;
+    if !BENCHES.iter().any(|(name, _)| wanted.contains(name)) {
+        return Ok(());
     }
     shell::run(cargo(), &BUILD)?;
     let things = Things::gather()?;
     page::write("machine", &machine::describe(&things))?;
     for (name, what) in BENCHES {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+        if wanted.contains(&name) {
             say(&format!("\n== {name}: {what}"));
             let text = measured(name, &things)?;
             page::write(name, &text)?;

@@ -130,7 +130,7 @@ fn receipt_of(answer: &Response<Vec<u8>>) -> Any<(String, String)> {
     Ok((text("receipt")?, text("token")?))
 }
 
-fn attestor(world: &World) -> Any<VerifiedAttestor> {
+pub(crate) fn attestor(world: &World) -> Any<VerifiedAttestor> {
     let (trust, mut rng) = (world.trust()?, random());
     let mut check = AttestorCheck::start(&trust, &mut rng);
     let mut connection = Connection::to(world.address(0));
@@ -142,7 +142,7 @@ fn attestor(world: &World) -> Any<VerifiedAttestor> {
     Ok(check.finish()?)
 }
 
-fn checked(
+pub(crate) fn checked(
     mut check: PeerCheck<'_>,
     world: &World,
     mut peer: impl FnMut(&[u8]) -> Any<Vec<u8>>,
@@ -160,13 +160,13 @@ fn checked(
     Ok(check.finish()?)
 }
 
-fn post(connection: &mut Connection, line: &str, body: &[u8]) -> Any<(u16, Vec<u8>)> {
+pub(crate) fn post(connection: &mut Connection, line: &str, body: &[u8]) -> Any<(u16, Vec<u8>)> {
     let answer = connection.exchange(line, "content-type: application/json\r\n", body)?;
     Ok((answer.status, answer.body))
 }
 
 /// This program's own evidence, by the deployment's software root.
-fn evidence(world: &World, key: &SigningKey, query: &[u8]) -> Any<Vec<u8>> {
+pub(crate) fn evidence(world: &World, key: &SigningKey, query: &[u8]) -> Any<Vec<u8>> {
     let EvidenceQuery { nonce } = serde_json::from_slice(query)?;
     let runtime = Runtime::new(nonce, vec![Jwk::signing(key.verifying_key())], None)?;
     let subject = Subject { measured: caller_measured()?, debug: false, svn: 1 };
@@ -174,7 +174,7 @@ fn evidence(world: &World, key: &SigningKey, query: &[u8]) -> Any<Vec<u8>> {
     Ok(serde_json::to_vec(&EvidenceAnswer { evidence, runtime })?)
 }
 
-fn sealing_key(peer: &VerifiedPeer) -> Option<PublicSealingKey> {
+pub(crate) fn sealing_key(peer: &VerifiedPeer) -> Option<PublicSealingKey> {
     let read = |(id, jwk): (u8, &Jwk)| match jwk.key() {
         Key::XWing(bytes) => PublicSealingKey::from_parts(id, Kem::XWing, bytes).ok(),
         Key::X25519(bytes) => PublicSealingKey::from_parts(id, Kem::X25519, bytes).ok(),

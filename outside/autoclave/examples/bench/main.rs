@@ -9,6 +9,7 @@ mod infer;
 mod load;
 mod peers;
 mod process;
+mod release;
 mod sealed;
 mod servers;
 mod table;
@@ -31,6 +32,10 @@ enum Bench {
     Infer,
     /// Our server against others.
     Servers,
+    /// Tokens and evidence on one core.
+    Attest,
+    /// Attestation and key release.
+    Release,
 }
 
 /// Where everything lies; `cargo xtask bench` knows.
@@ -79,6 +84,8 @@ fn main() -> Any<()> {
         Bench::Seal => sealed::run(&setup)?,
         Bench::Infer => infer::run(&setup)?,
         Bench::Servers => servers::run(&setup)?,
+        Bench::Attest => release::attest(&setup)?,
+        Bench::Release => release::release(&setup)?,
     };
     show(&text);
     Ok(())

@@ -38,7 +38,7 @@ pub(crate) const TRIVIAL: &str = "trivial";
 
 const ISSUER: &str = "https://attestor.bench";
 const RULES: &str = r#"@id("models") permit(principal is Workload, action == Action::"release",
-resource) when { principal.workload == "diagnosis" && !principal.debug };"#;
+resource) when { (principal.workload == "diagnosis" || principal.workload == "load") && !principal.debug };"#;
 /// Longer than any run.
 const MANIFEST_SECONDS: u64 = 86_400;
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use autoclave_base::{Digest, UnixTime};
+use autoclave_base::UnixTime;
 
 use super::{Expectation, KeySet, TokenRefusal, VerifiedToken, verify};
 
@@ -17,7 +17,8 @@ const TOKENS_MAX: usize = 256;
 pub struct TokenBook {
     keys: KeySet,
     expected: Expectation,
-    known: Mutex<HashMap<Digest, Arc<VerifiedToken>>>,
+    /// By signature, which is short; a hit counts only where the whole text is the same.
+    known: Mutex<HashMap<String, Arc<VerifiedToken>>>,
 }
 
 impl TokenBook {
@@ -28,22 +29,22 @@ impl TokenBook {
 
     /// As [`verify`] under the book's keys and expectation.
     pub fn verify(&self, jwt: &str, now: UnixTime) -> Result<Arc<VerifiedToken>, TokenRefusal> {
-        let name = Digest::of(jwt);
-        if let Some(token) = self.find(&name) {
+        if let Some(token) = self.find(jwt) {
             token.in_time(&self.expected, now)?;
             return Ok(token);
         }
         let token = Arc::new(verify(jwt, &self.keys, &self.expected, now)?);
-        self.remember(name, Arc::clone(&token), now);
+        self.remember(name(jwt).to_owned(), Arc::clone(&token), now);
         Ok(token)
     }
 
-    fn find(&self, name: &Digest) -> Option<Arc<VerifiedToken>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    fn find(&self, jwt: &str) -> Option<Arc<VerifiedToken>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name(jwt)).filter(|token| token.raw() == jwt).cloned()
     }
 
     /// Where the book is full of living tokens, newcomers are verified each time.
-    fn remember(&self, name: Digest, token: Arc<VerifiedToken>, now: UnixTime) {
+    fn remember(&self, name: String, token: Arc<VerifiedToken>, now: UnixTime) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= TOKENS_MAX {
             known.retain(|_, token| now < token.expires());
@@ -52,6 +53,11 @@ impl TokenBook {
             known.insert(name, token);
         }
     }
+}
+
+/// What a token is looked up by: its signature.
+fn name(jwt: &str) -> &str {
+    jwt.rsplit_once('.').map_or(jwt, |(_, signature)| signature)
 }
 
 #[cfg(test)]
@@ -90,6 +96,8 @@ mod tests {
         let (signed, _) = token.raw().rsplit_once('.').unwrap();
         let unsigned = format!("{signed}.{}", "A".repeat(86));
         assert!(book.verify(&unsigned, NOW).is_err());
+        let (head, signature) = token.raw().rsplit_once('.').unwrap();
+        assert!(book.verify(&format!("{head}A.{signature}"), NOW).is_err());
         assert_eq!(book.known.lock().unwrap().len(), 1);
     }
 
@@ -106,12 +114,12 @@ mod tests {
         let (book, token) = (book(), World::new().token("clinic", &key(11)));
         let verified = book.verify(token.raw(), NOW).unwrap();
         for number in 0..TOKENS_MAX {
-            book.remember(Digest::of(number.to_be_bytes()), Arc::clone(&verified), NOW);
+            book.remember(number.to_string(), Arc::clone(&verified), NOW);
         }
         let other = World::new().token("clinic", &key(12));
         assert!(book.verify(other.raw(), NOW).is_ok());
         assert_eq!(book.known.lock().unwrap().len(), TOKENS_MAX);
-        book.remember(Digest::of("late"), verified, NOW.plus(TOKEN_LIFE_SECONDS));
+        book.remember("late".to_owned(), verified, NOW.plus(TOKEN_LIFE_SECONDS));
         assert_eq!(book.known.lock().unwrap().len(), 1, "the expired ones are gone");
     }
 }
