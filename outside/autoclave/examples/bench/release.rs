@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autoclave_attest::chain::{self, Facts, Signer};
+use autoclave_attest::evidence::Measured;
 use autoclave_attest::evidence::software::{self, Subject};
 use autoclave_attest::handshake::{
     EvidenceAnswer, EvidenceQuery, PeerCheck, To, VerifiedAttestor, VerifiedPeer,
@@ -169,6 +170,8 @@ struct Round {
     broker: Arc<VerifiedPeer>,
     sealing: PublicSealingKey,
     address: SocketAddr,
+    /// This program: hashed once, since it is the program that a TEE would have hashed.
+    measured: Measured,
 }
 
 impl Round {
@@ -182,7 +185,7 @@ impl Round {
         })?;
         let sealing = sealing_key(&broker).ok_or("no sealing key")?;
         let (world, broker) = (Arc::clone(world), Arc::new(broker));
-        Ok(Self { world, attestor, broker, sealing, address })
+        Ok(Self { world, attestor, broker, sealing, address, measured: caller_measured()? })
     }
 }
 
@@ -197,6 +200,7 @@ impl Target for Round {
             verified: Arc::clone(&self.attestor),
             to: Arc::clone(&self.broker),
             sealing: self.sealing.clone(),
+            measured: self.measured.clone(),
         };
         Ok(Box::new(move || one.round()))
     }
@@ -215,6 +219,7 @@ struct Worker {
     verified: Arc<VerifiedAttestor>,
     to: Arc<VerifiedPeer>,
     sealing: PublicSealingKey,
+    measured: Measured,
 }
 
 impl Worker {
@@ -258,7 +263,7 @@ impl Worker {
             }
         }
         let runtime = Runtime::new(nonce, keys, None)?;
-        let subject = Subject { measured: caller_measured()?, debug: false, svn: 1 };
+        let subject = Subject { measured: self.measured.clone(), debug: false, svn: 1 };
         let platform = &self.world.platform;
         let evidence = software::quote(&subject, &runtime.report_data(), now(), platform);
         Ok(serde_json::to_vec(&EvidenceAnswer { evidence, runtime })?)
