@@ -5,7 +5,9 @@
 pub mod azure;
 mod certificate;
 mod claims;
+pub mod dcap;
 mod endorsements;
+pub mod eventlog;
 mod fields;
 pub mod nitro;
 mod refusal;
@@ -23,12 +25,14 @@ use std::fmt;
 use autoclave_base::{Digest, LogSafe, jcs};
 use serde::{Deserialize, Serialize};
 
-pub use azure::{AzureRefusal, AzureSnpVerifier};
+pub use azure::{AzureRefusal, AzureSnpVerifier, AzureTdxVerifier};
 pub use claims::{Claims, Tcb, TcbStatus, Unbound, Verified};
+pub use dcap::{DcapPolicy, DcapRefusal, DcapVerifier};
 pub use endorsements::{
-    DcapCa, DcapCollateral, DcapKey, DcapTee, Endorsements, EndorsementsRefusal, ITEM_BYTES_MAX,
-    ITEMS_MAX, SnpAuthority, VekKey,
+    DcapCa, DcapCollateral, DcapKey, DcapTee, Endorsements, EndorsementsRefusal, Expiry,
+    ITEM_BYTES_MAX, ITEMS_MAX, SnpAuthority, SnpCrl, VekKey,
 };
+pub use eventlog::{EventLog, EventLogRefusal};
 pub use fields::{AzureFields, DcapFields, Fields, NitroFields, SgxFields, SnpFields, TdxFields};
 pub use nitro::{NitroRefusal, NitroVerifier};
 pub use refusal::EvidenceRefusal;

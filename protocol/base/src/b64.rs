@@ -39,6 +39,22 @@ pub mod serde_bytes {
     }
 }
 
+/// Bytes that stand in JSON as base64url, where a field's own form cannot say so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl serde::Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serde_bytes::serialize(&self.0, to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde_bytes::deserialize(from).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod hcl;
 mod pcrs;
 mod quote;
 mod refusal;
+mod tdx;
 mod trustee;
 mod verify;
 
@@ -15,5 +16,6 @@ mod tests;
 pub use hcl::{Hardware, Hcl};
 pub use quote::{AzureQuote, PCRS, RuntimeKey};
 pub use refusal::AzureRefusal;
+pub use tdx::{AzureTdxBody, AzureTdxVerifier};
 pub use trustee::read as read_trustee;
 pub use verify::{AzureSnpBody, AzureSnpVerifier};

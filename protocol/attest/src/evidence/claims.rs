@@ -91,6 +91,12 @@ pub enum TcbStatus {
     OutOfDate,
     /// An update is missing, and the settings leave something open.
     OutOfDateConfigurationNeeded,
+    /// The domain should start again to come under an update that is installed.
+    #[serde(rename = "TDRelaunchAdvised")]
+    TdRelaunchAdvised,
+    /// That, and the settings leave something open.
+    #[serde(rename = "TDRelaunchAdvisedConfigurationNeeded")]
+    TdRelaunchAdvisedConfigurationNeeded,
     /// Its keys are known to have leaked.
     Revoked,
     /// The vendor publishes no list; it is at least what the policy asks for.
@@ -107,6 +113,8 @@ impl TcbStatus {
             Self::ConfigurationAndSwHardeningNeeded => "ConfigurationAndSWHardeningNeeded",
             Self::OutOfDate => "OutOfDate",
             Self::OutOfDateConfigurationNeeded => "OutOfDateConfigurationNeeded",
+            Self::TdRelaunchAdvised => "TDRelaunchAdvised",
+            Self::TdRelaunchAdvisedConfigurationNeeded => "TDRelaunchAdvisedConfigurationNeeded",
             Self::Revoked => "Revoked",
             Self::MinimumMet => "MinimumMet",
         }

@@ -4,8 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use autoclave_base::{HexBytes, b64};
+use autoclave_base::{HexBytes, UnixTime, b64};
 use serde::{Deserialize, Serialize};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+
+use super::dcap::Window;
 
 /// Items of one kind in a store: more platforms than one operator has.
 pub const ITEMS_MAX: usize = 4096;
@@ -229,6 +233,52 @@ impl Endorsements {
     pub fn all_snp(&self) -> impl Iterator<Item = (&str, &SnpAuthority)> {
         self.authorities.iter().map(|(product, one)| (product.as_str(), one))
     }
+}
+
+/// Until when one item holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Which, for people.
+    pub what: String,
+    /// Its end; none where it cannot be read, and so holds never.
+    pub ends: Option<UnixTime>,
+}
+
+impl Endorsements {
+    /// Until when each item holds, the earliest first.
+    pub fn expiries(&self) -> Vec<Expiry> {
+        let dcap = self.dcap.iter().map(|(key, one)| {
+            let (tee, ca) = match (key.tee, key.ca) {
+                (DcapTee::Sgx, DcapCa::Processor) => ("SGX", "processor"),
+                (DcapTee::Sgx, DcapCa::Platform) => ("SGX", "platform"),
+                (DcapTee::Tdx, DcapCa::Processor) => ("TDX", "processor"),
+                (DcapTee::Tdx, DcapCa::Platform) => ("TDX", "platform"),
+            };
+            let what = format!("Intel {tee} {} ({ca})", key.fmspc);
+            Expiry { what, ends: Window::of(one).ok().map(|window| window.ends) }
+        });
+        let veks = self.veks.iter().map(|(key, vek)| {
+            let chip: String = key.chip_id.to_string().chars().take(CHIP_DIGITS).collect();
+            let what = format!("AMD {} chip {chip} at {}", key.product, key.reported_tcb);
+            Expiry { what, ends: certificate_ends(&vek.0) }
+        });
+        let authorities = self.authorities.iter().map(|(product, one)| {
+            let what = format!("AMD {product} authority");
+            Expiry { what, ends: certificate_ends(&one.ask) }
+        });
+        let mut all: Vec<_> = dcap.chain(veks).chain(authorities).collect();
+        all.sort_by(|a, b| (a.ends, &a.what).cmp(&(b.ends, &b.what)));
+        all
+    }
+}
+
+/// Digits of a chip's number that tell it from its neighbours, for people.
+const CHIP_DIGITS: usize = 16;
+
+fn certificate_ends(der: &[u8]) -> Option<UnixTime> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let ends = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    Some(UnixTime::from_seconds(ends.as_secs()))
 }
 
 fn fits(lengths: &[usize]) -> Result<(), EndorsementsRefusal> {

@@ -1,7 +1,7 @@
 //! Why evidence is refused: one code for each stage of each kind's verifier. The caller's
 //! to tell people and machines apart by; no text here comes from the evidence.
 
-use super::{AzureRefusal, NitroRefusal, SnpRefusal};
+use super::{AzureRefusal, DcapRefusal, EventLogRefusal, NitroRefusal, SnpRefusal};
 
 /// Why evidence is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,12 @@ pub enum EvidenceRefusal {
     /// AWS Nitro: the document, its key's chain, or what it says.
     #[error("Nitro: {0}")]
     Nitro(#[from] NitroRefusal),
+    /// A quote of Intel's.
+    #[error(transparent)]
+    Dcap(#[from] DcapRefusal),
+    /// An event log.
+    #[error(transparent)]
+    EventLog(#[from] EventLogRefusal),
 }
 
 impl EvidenceRefusal {
@@ -98,6 +104,55 @@ impl EvidenceRefusal {
             Self::Snp(refusal) => refusal.code(),
             Self::Azure(refusal) => refusal.code(),
             Self::Nitro(refusal) => refusal.code(),
+            Self::Dcap(refusal) => refusal.code(),
+            Self::EventLog(refusal) => refusal.code(),
         }
+    }
+
+    /// At which stage it fell, for people.
+    pub const fn stage(self) -> &'static str {
+        match self {
+            Self::TooLarge | Self::Kind | Self::Malformed => "form of the evidence",
+            Self::Root => "root",
+            Self::Signature => "signature",
+            Self::ReportData => "binding",
+            Self::Stale | Self::NotYetValid => "time",
+            Self::TpmAk | Self::TpmAkValidity | Self::TpmAkKey => "signing key of the TPM",
+            Self::TpmEk | Self::TpmEkValidity => "endorsement of the TPM",
+            Self::TpmQuote | Self::TpmSelection | Self::TpmPcrs => "quote of the TPM",
+            Self::TpmLog | Self::EventLog(_) => "event log",
+            Self::TpmFirmware => "firmware",
+            Self::Dcap(refusal) => refusal.stage(),
+            Self::Snp(refusal) => snp_stage(refusal),
+            Self::Azure(_) => "vTPM of the Azure VM",
+            Self::Nitro(_) => "Nitro document",
+        }
+    }
+}
+
+const fn snp_stage(refusal: SnpRefusal) -> &'static str {
+    match refusal {
+        SnpRefusal::Report | SnpRefusal::Version | SnpRefusal::Unsigned | SnpRefusal::Asker => {
+            "form of the report"
+        }
+        SnpRefusal::CertificateMissing
+        | SnpRefusal::Certificate
+        | SnpRefusal::Root
+        | SnpRefusal::Chain
+        | SnpRefusal::Validity
+        | SnpRefusal::Crl
+        | SnpRefusal::CrlMissing
+        | SnpRefusal::CrlExpired
+        | SnpRefusal::Revoked => "certificates",
+        SnpRefusal::KeyKind | SnpRefusal::Product | SnpRefusal::TcbBinding | SnpRefusal::ChipId => {
+            "key of the report"
+        }
+        SnpRefusal::Signature => "signature of the report",
+        SnpRefusal::Policy
+        | SnpRefusal::Debug
+        | SnpRefusal::Migration
+        | SnpRefusal::Smt
+        | SnpRefusal::Vmpl => "policy of the guest",
+        SnpRefusal::TcbMinimum | SnpRefusal::AliasCheck => "platform level",
     }
 }

@@ -5,9 +5,9 @@ use autoclave_base::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AzureSnpVerifier, EVIDENCE_BYTES_MAX, Endorsements, Evidence, EvidenceRefusal, NitroVerifier,
-    RootRefusal, SnpPolicy, SnpVerifier, SoftwareVerifier, TeeKind, TpmRoot, TpmVerifier, Unbound,
-    Verified,
+    AzureSnpVerifier, AzureTdxVerifier, DcapPolicy, DcapTee, DcapVerifier, EVIDENCE_BYTES_MAX,
+    Endorsements, Evidence, EvidenceRefusal, NitroVerifier, RootRefusal, SnpPolicy, SnpVerifier,
+    SoftwareVerifier, TeeKind, TpmRoot, TpmVerifier, Unbound, Verified,
 };
 use crate::jwk::Jwk;
 use crate::runtime::ReportData;
@@ -68,6 +68,25 @@ pub enum Root {
     },
     /// AWS, for Nitro enclaves. Its root key is pinned in the verifier.
     Nitro {},
+    /// Intel, for the vTPMs of Azure VMs on TDX.
+    #[serde(rename = "az-tdx-vtpm")]
+    AzureTdx {
+        /// Which platforms are good enough.
+        #[serde(default)]
+        policy: DcapPolicy,
+    },
+    /// Intel, for SGX enclaves.
+    Sgx {
+        /// Which platforms are good enough.
+        #[serde(default)]
+        policy: DcapPolicy,
+    },
+    /// Intel, for TDX domains.
+    Tdx {
+        /// Which platforms are good enough.
+        #[serde(default)]
+        policy: DcapPolicy,
+    },
 }
 
 impl Root {
@@ -79,6 +98,9 @@ impl Root {
             Self::Snp { .. } => TeeKind::Snp,
             Self::AzureSnp { .. } => TeeKind::AzureSnp,
             Self::Nitro {} => TeeKind::Nitro,
+            Self::AzureTdx { .. } => TeeKind::AzureTdx,
+            Self::Sgx { .. } => TeeKind::Sgx,
+            Self::Tdx { .. } => TeeKind::Tdx,
         }
     }
 
@@ -87,7 +109,12 @@ impl Root {
         match self {
             Self::Software { .. } => true,
             Self::Tpm(root) => root.development,
-            Self::Snp { .. } | Self::AzureSnp { .. } | Self::Nitro {} => false,
+            Self::Snp { .. }
+            | Self::AzureSnp { .. }
+            | Self::AzureTdx { .. }
+            | Self::Nitro {}
+            | Self::Sgx { .. }
+            | Self::Tdx { .. } => false,
         }
     }
 }
@@ -117,6 +144,9 @@ impl Verifiers {
             Root::Snp { policy } => Ok(all.with(SnpVerifier::new(policy))),
             Root::AzureSnp { policy } => Ok(all.with(AzureSnpVerifier::new(policy))),
             Root::Nitro {} => Ok(all.with(NitroVerifier::new())),
+            Root::AzureTdx { policy } => Ok(all.with(AzureTdxVerifier::new(policy.clone()))),
+            Root::Sgx { policy } => Ok(all.with(DcapVerifier::intel(DcapTee::Sgx, policy.clone()))),
+            Root::Tdx { policy } => Ok(all.with(DcapVerifier::intel(DcapTee::Tdx, policy.clone()))),
         })
     }
 

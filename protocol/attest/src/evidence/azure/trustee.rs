@@ -5,7 +5,7 @@
 use autoclave_base::{Digest, b64};
 use serde::Deserialize;
 
-use super::{AzureQuote, AzureSnpBody, PCRS};
+use super::{AzureQuote, AzureSnpBody, AzureTdxBody, PCRS};
 use crate::evidence::{EVIDENCE_BYTES_MAX, Evidence, TeeKind};
 
 /// A `TPMT_SIGNATURE` of RSASSA with SHA-256 and 2048 bits begins so.
@@ -26,6 +26,7 @@ struct Wire {
     #[serde(alias = "quote")]
     tpm_quote: Quote,
     vcek: Option<String>,
+    td_quote: Option<Bytes>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +44,14 @@ pub fn read(json: &[u8]) -> Option<Evidence> {
     let wire: Wire = serde_json::from_slice(json).ok()?;
     let hcl_report = wire.hcl_report.base64()?;
     let quote = wire.tpm_quote.read()?;
+    if let Some(domain) = wire.td_quote {
+        let td_quote = domain.base64()?;
+        let body = AzureTdxBody { hcl_report, quote, td_quote, collateral: None };
+        return Some(Evidence {
+            kind: TeeKind::AzureTdx,
+            body: serde_json::to_string(&body).ok()?,
+        });
+    }
     let vek = match wire.vcek {
         Some(text) => Some(certificate(&text)?),
         None => None,
