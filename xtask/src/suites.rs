@@ -3,6 +3,7 @@
 
 mod broken;
 mod cached;
+mod evidence;
 mod pages;
 mod portals;
 mod probe;
@@ -56,6 +57,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "world",
         what: "all parties on one seed after the other, with all that goes wrong",
         run: || passed(storm::suite()),
+    },
+    Suite {
+        name: "evidence",
+        what: "genuine evidence of hardware, through the command line",
+        run: evidence::evidence,
     },
     Suite {
         name: "demo",

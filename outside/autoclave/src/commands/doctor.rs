@@ -2,6 +2,7 @@
 //! It belongs to the administrator at night.
 //! It changes nothing, and asks only what anybody may ask.
 
+mod endorsements;
 mod machine;
 mod parties;
 mod refused;
@@ -53,6 +54,7 @@ impl Finding {
 /// Runs the command: fails if something is bad.
 pub async fn run(command: Doctor) -> Outcome {
     let mut findings = machine::look(&command.dir);
+    findings.push(endorsements::look(&command.dir));
     findings.extend(tpms::look(&command.dir));
     findings.extend(refused::look(&command.dir));
     findings.extend(parties::look(&command.dir).await);

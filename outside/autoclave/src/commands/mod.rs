@@ -3,11 +3,13 @@
 //! Each ends in success only if what it was asked for holds.
 
 pub mod code;
+pub mod collateral;
 mod connect;
 pub mod demo;
 mod desk;
 pub mod diagnose;
 pub mod doctor;
+pub mod evidence;
 pub mod ledger;
 pub mod model;
 pub mod probe;
