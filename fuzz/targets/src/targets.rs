@@ -3,19 +3,21 @@
 //! verifies. The answer is the code of a refusal, by which the runner tells inputs apart.
 
 use autoclave_attest::evidence::azure::{AzureQuote, Hcl, read_trustee};
+use autoclave_attest::evidence::eventlog::Algorithm;
 use autoclave_attest::evidence::nitro::Document;
 use autoclave_attest::evidence::snp::{CrlFacts, Product, Report, VekFacts};
 use autoclave_attest::evidence::tpm::{AkPublic, Attest, Body, Signature, replay};
 use autoclave_attest::evidence::{
-    Endorsements, Evidence, EvidenceRefusal, NitroVerifier, Root, SnpPolicy, Verifier as _,
-    Verifiers,
+    DcapCa, DcapCollateral, DcapKey, DcapPolicy, DcapRefusal, DcapTee, DcapVerifier, Endorsements,
+    EventLog, EventLogRefusal, Evidence, EvidenceRefusal, NitroVerifier, Root, SnpPolicy,
+    Verifier as _, Verifiers, dcap,
 };
 use autoclave_attest::jwk::Jwk;
 use autoclave_attest::jws::Unverified;
 use autoclave_attest::release::Manifest;
 use autoclave_attest::runtime::Runtime;
-use autoclave_base::UnixTime;
 use autoclave_base::cbor::Value;
+use autoclave_base::{HexBytes, UnixTime};
 
 use crate::seeds;
 
@@ -46,6 +48,9 @@ pub const TARGETS: &[Target] = &[
     target!(snp_report, seeds::snp_report, &["snp/*/report.bin"]),
     target!(snp_vek, seeds::der, &["snp/*/vek.der"]),
     target!(snp_crl, seeds::der, &[]),
+    target!(dcap_quote, seeds::none, &["dcap/*/quote.bin"]),
+    target!(dcap_collateral, seeds::none, &["dcap/*/collateral.json"]),
+    target!(event_log, seeds::none, &["ccel/go-eventlog/*.bin"]),
     target!(snp_evidence, seeds::evidence, &[]),
     target!(azure_hcl, seeds::azure_hcl, &["azure-vtpm/trustee/*_hcl-report.bin"]),
     target!(azure_trustee, seeds::none, &["azure-vtpm/trustee/*_evidence-*.json"]),
@@ -94,6 +99,46 @@ fn snp_crl(bytes: &[u8]) -> &'static str {
 /// What AMD never signed never verifies, whatever stands around it.
 fn snp_evidence(bytes: &[u8]) -> &'static str {
     of_kind(bytes, &Root::Snp { policy: SnpPolicy::default() })
+}
+
+/// Quotes of any machine without collateral: all that is read before anything is signed.
+fn dcap_quote(bytes: &[u8]) -> &'static str {
+    let sought = dcap::collateral_key(bytes).is_some();
+    let none = Endorsements::new();
+    for tee in [DcapTee::Sgx, DcapTee::Tdx] {
+        let verifier = DcapVerifier::intel(tee, DcapPolicy::default());
+        match verifier.verify_quote(bytes, None, &none, NOW) {
+            Ok(_) => return READ,
+            Err(DcapRefusal::Tee) => {}
+            Err(DcapRefusal::CollateralMissing) if sought => return "read.certified",
+            Err(refusal) => return refusal.code(),
+        }
+    }
+    DcapRefusal::Tee.code()
+}
+
+/// Collateral by itself: nothing but Intel's own is ever believed.
+fn dcap_collateral(bytes: &[u8]) -> &'static str {
+    let Ok(collateral) = serde_json::from_slice::<DcapCollateral>(bytes) else { return "json" };
+    let fmspc = HexBytes::of([0; 6]);
+    let key = DcapKey { tee: DcapTee::Tdx, fmspc, ca: DcapCa::Platform };
+    match dcap::Window::of(&collateral) {
+        Err(refusal) => refusal.code(),
+        Ok(window) => dcap::verify_collateral(&key, &collateral, window.begins)
+            .map_or_else(DcapRefusal::code, |_| READ),
+    }
+}
+
+/// Event logs of firmware: what is read is replayed, and never grows.
+fn event_log(bytes: &[u8]) -> &'static str {
+    match EventLog::parse(bytes) {
+        Err(refusal) => refusal.code(),
+        Ok(log) => {
+            assert!(log.events().len() <= bytes.len());
+            let replayed = log.replay(Algorithm::Sha384);
+            replayed.map_or_else(EventLogRefusal::code, |_| READ)
+        }
+    }
 }
 
 fn of_kind(bytes: &[u8], root: &Root) -> &'static str {
@@ -176,6 +221,9 @@ fn evidence(bytes: &[u8]) -> &'static str {
     let roots = [
         Root::Snp { policy: SnpPolicy::default() },
         Root::AzureSnp { policy: SnpPolicy::default() },
+        Root::AzureTdx { policy: DcapPolicy::default() },
+        Root::Sgx { policy: DcapPolicy::default() },
+        Root::Tdx { policy: DcapPolicy::default() },
         Root::Nitro {},
     ];
     let Ok(verifiers) = Verifiers::from_roots(&roots) else { return "roots" };
