@@ -1,5 +1,5 @@
 //! Everything that Autoclave seals: requests and answers ([`request`]), keys on their way
-//! to attested code ([`wrap`]), files at rest ([`file`]), and the keys for all of them
+//! to attested code ([`wrap`], [`jwe`]), files at rest ([`file`]), and the keys for all of them
 //! ([`keys`], [`kdf`]). The rules belong to all parties alike, and every bound is a named
 //! constant. No I/O, no clock and no runtime live here: streams are `futures` adapters, and
 //! the time is an argument.
@@ -7,6 +7,7 @@
 pub mod file;
 pub mod fresh;
 pub mod gcm;
+pub mod jwe;
 pub mod kdf;
 pub mod keys;
 pub mod request;
