@@ -82,6 +82,49 @@ pub enum Event {
         /// The rules that permitted it, at most [`crate::RULES_MAX`].
         rules: Vec<Label>,
     },
+    /// The broker let a resource go to a guest of the KBS protocol; the line precedes it.
+    ResourceRelease {
+        /// Whose resource.
+        institution: Label,
+        /// Which, as `repository/type/tag`.
+        resource: Label,
+        /// Which of its versions.
+        version: u32,
+        /// To whom, by the release manifest; `unknown` where it names no such code.
+        workload: WorkloadName,
+        /// In which kind of TEE.
+        kind: Label,
+        /// To which code.
+        measurement: Digest,
+        /// The guest's token, whose key it is encrypted to.
+        token: Digest,
+        /// The policy that decided.
+        policy: Digest,
+        /// The rules that permitted it, at most [`crate::RULES_MAX`].
+        rules: Vec<Label>,
+    },
+    /// A resource was set or deleted.
+    ResourceChange {
+        /// Whose resource.
+        institution: Label,
+        /// Which, as `repository/type/tag`.
+        resource: Label,
+        /// Which of its versions; the latest, where all are deleted.
+        version: u32,
+        /// `created` or `deleted`.
+        action: Label,
+        /// Who did it.
+        by: Label,
+    },
+    /// A workload beside the guest door says that something happened to it.
+    Workload {
+        /// Of what kind, in the workload's words.
+        domain: Label,
+        /// What.
+        operation: Label,
+        /// What it says about it, by its digest.
+        content: Digest,
+    },
     /// Somebody was refused something.
     Refusal {
         /// What was asked for, as in `release`.
@@ -192,6 +235,9 @@ impl Event {
             Self::Boot { .. } => "boot",
             Self::Verdict { .. } => "verdict",
             Self::Release { .. } => "release",
+            Self::ResourceRelease { .. } => "resource_release",
+            Self::ResourceChange { .. } => "resource_change",
+            Self::Workload { .. } => "workload",
             Self::Refusal { .. } => "refusal",
             Self::Refusals { .. } => "refusals",
             Self::Access { .. } => "access",
@@ -205,7 +251,9 @@ impl Event {
     /// The rules that a line names.
     pub(crate) fn rules(&self) -> &[Label] {
         match self {
-            Self::Release { rules, .. } | Self::Access { rules, .. } => rules,
+            Self::Release { rules, .. }
+            | Self::ResourceRelease { rules, .. }
+            | Self::Access { rules, .. } => rules,
             _ => &[],
         }
     }

@@ -69,6 +69,39 @@ pub(crate) fn all() -> Vec<Event> {
         Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
         Event::KeyChange { key, version: 3, action: label("rotated"), by: label("administrator") },
     ]
+    .into_iter()
+    .chain(of_guests())
+    .collect()
+}
+
+/// The events of the KBS protocol's guests.
+fn of_guests() -> Vec<Event> {
+    let (workload, digest) = (name("unknown"), Digest::of("x"));
+    vec![
+        Event::ResourceRelease {
+            institution: label("hospital"),
+            resource: label("default/key/1"),
+            version: 2,
+            workload,
+            kind: label("snp"),
+            measurement: digest,
+            token: digest,
+            policy: digest,
+            rules: vec![label("guest.key")],
+        },
+        Event::ResourceChange {
+            institution: label("hospital"),
+            resource: label("default/key/1"),
+            version: 2,
+            action: label("created"),
+            by: label("administrator"),
+        },
+        Event::Workload {
+            domain: label("github.com/confidential-containers"),
+            operation: label("PullImage"),
+            content: digest,
+        },
+    ]
 }
 
 /// Compiles only while each field of each event is `LogSafe`; a new field stops it here.
@@ -91,6 +124,24 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
             let fixed: Vec<&dyn LogSafe> = vec![key, version, workload, measurement, token, policy];
             [fixed, each(rules)].concat()
         }
+        Event::ResourceRelease {
+            institution,
+            resource,
+            version,
+            workload,
+            kind,
+            measurement,
+            token,
+            policy,
+            rules,
+        } => {
+            let who: Vec<&dyn LogSafe> = vec![workload, kind, measurement, token, policy];
+            [vec![institution as &dyn LogSafe, resource, version], who, each(rules)].concat()
+        }
+        Event::ResourceChange { institution, resource, version, action, by } => {
+            vec![institution, resource, version, action, by]
+        }
+        Event::Workload { domain, operation, content } => vec![domain, operation, content],
         Event::Refusal { operation, code, rule, claim, expected, found, workload, token } => {
             let said = [rule, claim, expected, found].map(|field| maybe(field.as_ref())).concat();
             let who = [maybe(workload.as_ref()), maybe(token.as_ref())].concat();
