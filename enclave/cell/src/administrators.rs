@@ -103,6 +103,12 @@ impl Administrators {
         Self { by_key, proofs: Mutex::new(ProofBook::default()) }
     }
 
+    /// The holder of a key, if that is an administrator; that they hold it is for the caller
+    /// to see.
+    pub fn by_key(&self, key: &Thumbprint) -> Option<&Administrator> {
+        self.by_key.get(key)
+    }
+
     /// Who sends this request, if an administrator does.
     pub fn prove(&self, request: &Parts, now: UnixTime) -> Result<&Administrator, StrangerRefusal> {
         let mut headers = request.headers.get_all(dpop::HEADER).iter();

@@ -5,21 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use autoclave_attest::book::ProofBook;
-use autoclave_attest::evidence::Measured;
+use autoclave_attest::evidence::{Evidence, Measured, TeeKind};
 use autoclave_attest::handshake::{EvidenceAnswer, Trust, VerifiedAttestor};
 use autoclave_attest::jwk::Thumbprint;
 use autoclave_attest::nonce::Nonce;
+use autoclave_attest::runtime::ReportData;
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Secret, UnixTime};
 use autoclave_seal::fresh::{FreshnessRefusal, ReplayCache};
 use autoclave_seal::request::Opened;
 use autoclave_seal::wrap::{UnwrapRefusal, Wrapped};
+use axum::body::{Body, Bytes};
+use http::{Method, StatusCode};
 use p256::ecdsa::SigningKey;
 use tokio::time::timeout;
 
 use crate::attester::Platform;
-use crate::carrier::{BaseUrl, Carrier};
+use crate::carrier::{BaseUrl, Carrier, Parcel};
 use crate::chain::Callers;
 use crate::clock::{Clock, Entropy};
 use crate::identity::Identity;
@@ -32,7 +35,7 @@ use crate::peer::Peer;
 use crate::refusals::RefusalLines;
 use crate::state::SealedState;
 use crate::tasks::Tasks;
-use crate::trust::Relying;
+use crate::trust::{Relying, TrustError};
 use crate::{BootError, Refusal, limits};
 
 const NO_TOKEN: Refusal =
@@ -179,6 +182,21 @@ impl Cell {
         Ok(relying.attestor(&self.trust, &self.clock, age_max).await?)
     }
 
+    /// Asks the attestor something beyond the handshakes: posts JSON, and gives status and
+    /// body of the answer. The way is plain: what comes back counts by what it proves alone.
+    pub async fn ask_attestor(
+        &self,
+        path: &str,
+        json: String,
+    ) -> Result<(StatusCode, Bytes), Refusal> {
+        let relying = self.relying.as_ref().ok_or(NO_ATTESTOR)?;
+        let content_type = Some("application/json");
+        let parcel = Parcel { method: Method::POST, path, content_type, body: Body::from(json) };
+        let answer = self.carrier.exchange(relying.url(), parcel).await;
+        let answer = answer.map_err(|error| Refusal::from(TrustError::from(error)))?;
+        Ok((answer.status, answer.body))
+    }
+
     /// A peer at `url` (`http://host:port`), to be believed only as `workload`.
     pub fn peer(self: &Arc<Self>, workload: WorkloadName, url: &str) -> Result<Peer, BootError> {
         Ok(Peer::new(self.clone(), workload, BaseUrl::parse(url)?))
@@ -207,6 +225,18 @@ impl Cell {
         let quoting = self.platform.quote(&self.machine, &self.measured, report_data, now);
         let evidence = quoting.await.map_err(|error| NO_EVIDENCE.caused_by(error.code()))?;
         Ok(EvidenceAnswer { evidence, runtime })
+    }
+
+    /// The kind of TEE that this is.
+    pub fn tee(&self) -> TeeKind {
+        self.platform.kind()
+    }
+
+    /// Evidence over report data that somebody in the same TEE chose. Not to be handed to
+    /// anybody outside of it: whoever chooses the data chooses the keys that it speaks for.
+    pub async fn quote(&self, report_data: ReportData) -> Result<Evidence, Refusal> {
+        let quoting = self.platform.quote(&self.machine, &self.measured, report_data, self.now());
+        quoting.await.map_err(|error| NO_EVIDENCE.caused_by(error.code()))
     }
 
     /// Lets a sealed request in once, and in time.
