@@ -8,6 +8,9 @@ use autoclave_cell::policy::release_schema;
 use autoclave_ledger::Label;
 use serde::Deserialize;
 
+use crate::kbs::config::KbsSettings;
+use crate::storage::StorageSettings;
+
 /// The broker's settings, as TOML after the cell's tables.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +23,11 @@ pub struct Settings {
     /// `[[administrators]]`
     #[serde(default)]
     pub administrators: Vec<AdministratorSettings>,
+    /// `[storage]`: where records lie and what seals them; the sealed state without.
+    #[serde(default)]
+    pub storage: StorageSettings,
+    /// `[kbs]`: the service for guests of Confidential Containers, where there is one.
+    pub kbs: Option<KbsSettings>,
 }
 
 /// `[policy]`

@@ -4,6 +4,8 @@
 
 mod embedded;
 mod kept;
+mod pkcs11;
+mod postgres;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,11 @@ use futures::future::BoxFuture;
 
 pub use embedded::{Embedded, SealedFile};
 pub use kept::{Kept, Opened};
+pub use pkcs11::{Pkcs11, TokenError};
+pub use postgres::{DatabaseError, Postgres};
+
+#[cfg(test)]
+pub(crate) use postgres::database;
 
 /// Longest record: a resource of some hundred kilobytes, sealed.
 pub const RECORD_BYTES_MAX: usize = 1024 * 1024;

@@ -13,10 +13,12 @@
 
 mod broker;
 pub mod config;
+pub mod kbs;
 pub mod keep;
 pub mod refusals;
 pub mod release;
 mod routes;
+pub mod storage;
 pub mod vault;
 mod versions;
 
@@ -24,6 +26,8 @@ mod versions;
 mod fixtures;
 
 use std::sync::Arc;
+
+use kbs::{CellAttestor, Kbs};
 
 use autoclave_cell::{BootError, Cell, Routes};
 
@@ -36,6 +40,13 @@ pub const WORKLOAD: &str = "broker";
 /// Builds the role: opens its vault, makes the keys that it must make, and says in the
 /// ledger which policy is in force.
 pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Routes, BootError> {
-    let broker = Broker::open(cell, settings).await?;
-    Ok(Routes::sealed(routes::router(Arc::new(broker))))
+    let kbs = settings.kbs.clone();
+    let kept = storage::open(&cell, &settings.storage).await?;
+    let broker = Arc::new(Broker::open(cell.clone(), settings).await?);
+    let attested = routes::router(broker.clone());
+    let Some(kbs) = kbs else { return Ok(Routes::sealed(attested)) };
+    let attestor = Arc::new(CellAttestor(cell));
+    let kbs = Arc::new(Kbs::open(broker, kept, attestor, kbs).await?);
+    let (more, plain) = kbs::routes(&kbs);
+    Ok(Routes::sealed(attested.merge(more)).with_plain(plain))
 }

@@ -39,6 +39,9 @@ pub struct Refused {
     /// The key that was asked for, where it was the name of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyName>,
+    /// The resource that was asked for, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Label>,
     /// The key's owner; where there is none, every administrator sees the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Label>,
@@ -64,10 +67,28 @@ impl Refused {
             line: recorded.line(),
             code: code.to_owned(),
             key: recorded.key().cloned(),
+            resource: None,
             owner,
             workload: Some(caller.workload().clone()),
             measurement: Some(caller.measurement()),
             token: Some(caller.digest()),
+            why: recorded.why().to_vec(),
+        }
+    }
+
+    /// The entry for a guest of the KBS protocol that the rules refused.
+    pub(crate) fn of_guest(recorded: &crate::kbs::RecordedRefusal, owner: Option<Label>) -> Self {
+        let guest = recorded.guest();
+        Self {
+            time: recorded.time(),
+            line: recorded.line(),
+            code: crate::kbs::REFUSED.to_owned(),
+            key: None,
+            resource: Some(Label::of(recorded.path())),
+            owner,
+            workload: Some(guest.workload.clone()),
+            measurement: Some(guest.measurement),
+            token: Some(guest.token),
             why: recorded.why().to_vec(),
         }
     }
@@ -79,6 +100,7 @@ impl Refused {
             line,
             code: code.to_owned(),
             key: None,
+            resource: None,
             owner: None,
             workload: None,
             measurement: None,

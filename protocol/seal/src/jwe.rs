@@ -99,7 +99,7 @@ pub struct Recipient(Kind);
 enum Kind {
     P256(ecdh::Point<p256::NistP256>),
     P521(ecdh::Point<p521::NistP521>),
-    Rsa(rsa::PublicKey),
+    Rsa(Box<rsa::PublicKey>),
 }
 
 /// The flattened JSON serialization (RFC 7516, section 7.2.2), without unprotected headers.
@@ -151,7 +151,7 @@ impl TryFrom<&TeePubKey> for Recipient {
                 _ => return Err(JweRefusal::Algorithm),
             },
             TeePubKey::RSA { alg, n, e } if alg == RSA_OAEP_256 => {
-                Kind::Rsa(rsa::PublicKey::parse(n, e)?)
+                Kind::Rsa(Box::new(rsa::PublicKey::parse(n, e)?))
             }
             TeePubKey::RSA { .. } => return Err(JweRefusal::Algorithm),
         };

@@ -12,6 +12,7 @@ use p256::elliptic_curve::{
     AffinePoint, CurveArithmetic, CurveGroup as _, FieldBytes, FieldBytesSize, Generate as _,
     NonZeroScalar, ProjectivePoint, PublicKey,
 };
+use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -39,7 +40,8 @@ impl<C> Point<C>
 where
     C: CurveArithmetic,
     FieldBytesSize<C>: ModulusSize,
-    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C> + AffineCoordinates<FieldRepr = FieldBytes<C>>,
+    AffinePoint<C>:
+        FromSec1Point<C> + ToSec1Point<C> + AffineCoordinates<FieldRepr = FieldBytes<C>>,
 {
     /// From the coordinates of a JWK, each of the curve's full length.
     pub(super) fn parse(x: &str, y: &str) -> Result<Self, JweRefusal> {
@@ -47,7 +49,8 @@ where
             let bytes = b64::decode(text).map_err(|_| JweRefusal::Key)?;
             FieldBytes::<C>::try_from(bytes.as_slice()).map_err(|_| JweRefusal::Key)
         };
-        let point = Sec1Point::<C>::from_affine_coordinates(&coordinate(x)?, &coordinate(y)?, false);
+        let point =
+            Sec1Point::<C>::from_affine_coordinates(&coordinate(x)?, &coordinate(y)?, false);
         let key = PublicKey::from_sec1_point(&point).into_option();
         key.map(Self).ok_or(JweRefusal::Key)
     }
@@ -119,9 +122,9 @@ impl GuestKey {
         }
     }
 
-    /// The private scalar, for a workload beside the guest's door that asks for its pair.
-    pub fn private_bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
-        Zeroizing::new(self.0.to_bytes().into())
+    /// The pair as PKCS#8 (PEM), for a workload beside the guest's door that asks for it.
+    pub fn to_pem(&self) -> Option<Zeroizing<String>> {
+        self.0.to_pkcs8_pem(LineEnding::LF).ok()
     }
 
     pub(super) fn unwrap(

@@ -50,7 +50,8 @@ pub(super) fn unwrap(
         open[..HALF].copy_from_slice(&block[..HALF]);
         open[at..at + HALF].copy_from_slice(&block[HALF..]);
     }
-    let wrong = open[..HALF].iter().zip(INITIAL).fold(0, |wrong, (one, other)| wrong | (one ^ other));
+    let wrong =
+        open[..HALF].iter().zip(INITIAL).fold(0, |wrong, (one, other)| wrong | (one ^ other));
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     key.copy_from_slice(&open[HALF..]);
     (wrong == 0).then_some(key)

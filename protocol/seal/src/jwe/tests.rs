@@ -36,7 +36,9 @@ fn the_header_stands_as_guests_write_it_again() {
     let to = Recipient::try_from(&guest.public()).unwrap();
     let jwe = encrypt(&to, b"", &mut rng()).unwrap();
     let text = String::from_utf8(b64::decode(&jwe.protected).unwrap()).unwrap();
-    assert!(text.starts_with(r#"{"alg":"ECDH-ES+A256KW","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":""#));
+    assert!(text.starts_with(
+        r#"{"alg":"ECDH-ES+A256KW","enc":"A256GCM","epk":{"crv":"P-256","kty":"EC","x":""#
+    ));
     let sorted: serde_json::Value = serde_json::from_str(&text).unwrap();
     let sorted = serde_json::to_string(&sorted).unwrap();
     assert_eq!(text, sorted, "alphabetical, so that any writer gives the same");
@@ -101,8 +103,10 @@ fn all_offered_keys_take_a_message() {
         assert_eq!(jwe.encrypted_key.len(), bytes);
     }
     // The generator of P-521 (FIPS 186-4, section D.1.2.5).
-    let x = "AMaFjga3BATpzZ4-y2YjlbRCnGSBOQU_tSH4KK9ga009uqFLXnfv51ko_h3BJ6L_qN4zSLPBhWpCm_l-fjHC5b1m";
-    let y = "ARg5KWp4mjvABFyKX7QsfRvZmPVESVebRGgXr70XJz5mLJfucple9CZAxVC5AT-tB2E1PHCGonLCQIi-lHaf0WZQ";
+    let x =
+        "AMaFjga3BATpzZ4-y2YjlbRCnGSBOQU_tSH4KK9ga009uqFLXnfv51ko_h3BJ6L_qN4zSLPBhWpCm_l-fjHC5b1m";
+    let y =
+        "ARg5KWp4mjvABFyKX7QsfRvZmPVESVebRGgXr70XJz5mLJfucple9CZAxVC5AT-tB2E1PHCGonLCQIi-lHaf0WZQ";
     let point = key(ec("P-521", ECDH_ES_A256KW, x, y)).unwrap();
     let jwe = encrypt(&point, b"a secret", &mut rng()).unwrap();
     assert_eq!(jwe.encrypted_key.len(), keywrap::WRAPPED_BYTES);
