@@ -4,9 +4,12 @@
 mod broken;
 mod cached;
 mod evidence;
+mod hsm;
+mod kbs;
 mod pages;
 mod portals;
 mod probe;
+mod replicas;
 mod sealer;
 mod tpm;
 
@@ -111,6 +114,17 @@ pub(crate) const SUITES: &[Suite] = &[
         run: interop,
     },
     Suite {
+        name: "kbs",
+        what: "guests of Confidential Containers, in Python, get resources and refusals",
+        run: kbs::kbs,
+    },
+    Suite { name: "hsm", what: "the broker's root key in SoftHSM2", run: hsm::hsm },
+    Suite {
+        name: "replicas",
+        what: "two brokers on one PostgreSQL, killed and cut off",
+        run: replicas::replicas,
+    },
+    Suite {
         name: "sealer",
         what: "the page's sealing and verifying, with a man in the middle",
         run: sealer::sealer,
@@ -191,6 +205,26 @@ fn example(name: &str, arguments: &[&str]) -> Result<Ran, String> {
     demo::build_for_suites()?;
     let program = root().join("target/debug/examples").join(name);
     passed(run(&program.to_string_lossy(), arguments))
+}
+
+/// Runs the broker's tests that are left out otherwise and have `name` in theirs, in an
+/// environment that `prepared` gives to cargo.
+pub(crate) fn ignored_tests(
+    name: &str,
+    prepared: impl Fn(&[&str]) -> std::process::Command,
+) -> Outcome {
+    let filter = format!("package(autoclave-broker) & test({name})");
+    let words = if has("cargo-nextest", "--version") {
+        let run = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
+        [&run[..], &["--run-ignored=only", "-E", &filter]].concat()
+    } else {
+        vec!["test", "--workspace", "--locked", "--lib", name, "--", "--ignored"]
+    };
+    let status = prepared(&words).status();
+    match status.map_err(|cause| format!("cargo could not be started: {cause}"))? {
+        status if status.success() => Ok(()),
+        status => Err(format!("cargo {}: {status}", words.join(" "))),
+    }
 }
 
 /// Installs a Debian package, where that is possible.

@@ -91,6 +91,9 @@ const TRUSTEE: Foreign = Foreign { home: "attestor", query: &[] };
 /// Veraison's challenge-response sessions.
 const VERAISON: Foreign = Foreign { home: "attestor", query: &["nonce", "nonceSize"] };
 
+/// The KBS protocol of Confidential Containers.
+const KBS: Foreign = Foreign { home: "broker", query: &["version"] };
+
 /// Metrics are missing on purpose: they are for the host, not for the street.
 const ROUTES: &[Plain] = &[
     post("/sealed", "/parties/{name}/sealed", SEALED_BYTES_MAX),
@@ -140,6 +143,13 @@ const ROUTES: &[Plain] = &[
     foreign(VERAISON, Method::POST, SESSION, SESSION_TEMPLATE),
     foreign(VERAISON, Method::GET, SESSION, SESSION_TEMPLATE),
     foreign(VERAISON, Method::DELETE, SESSION, SESSION_TEMPLATE),
+    foreign(KBS, Method::POST, "/kbs/v0/auth", "/parties/{name}/kbs/v0/auth"),
+    foreign(KBS, Method::POST, "/kbs/v0/attest", "/parties/{name}/kbs/v0/attest"),
+    foreign(KBS, Method::GET, "/kbs/v0/resource/", RESOURCE_TEMPLATE),
+    foreign(KBS, Method::POST, "/kbs/v0/resource/", RESOURCE_TEMPLATE),
+    foreign(KBS, Method::DELETE, "/kbs/v0/resource/", RESOURCE_TEMPLATE),
+    foreign(KBS, Method::GET, "/kbs/v0/resource-policy", POLICY_TEMPLATE),
+    foreign(KBS, Method::POST, "/kbs/v0/resource-policy", POLICY_TEMPLATE),
     get("/ledger/checkpoint", "/parties/{name}/ledger/checkpoint"),
     get("/ledger/cosigned", "/parties/{name}/ledger/cosigned"),
     get("/ledger/key", "/parties/{name}/ledger/key"),
@@ -148,6 +158,8 @@ const ROUTES: &[Plain] = &[
     get("/readyz", "/parties/{name}/readyz"),
 ];
 
+const RESOURCE_TEMPLATE: &str = "/parties/{name}/kbs/v0/resource/{*path}";
+const POLICY_TEMPLATE: &str = "/parties/{name}/kbs/v0/resource-policy";
 const SESSION: &str = "/challenge-response/v1/session/";
 const SESSION_TEMPLATE: &str = "/parties/{name}/challenge-response/v1/session/{id}";
 

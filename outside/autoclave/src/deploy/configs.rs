@@ -32,6 +32,10 @@ const PROVIDER: &str = "provider";
 const HOSPITAL: &str = "hospital";
 /// Who gets which key.
 const RELEASE_RULES: &str = include_str!("release.cedar");
+/// Which guests of the KBS protocol get the hospital's resources.
+const HOSPITAL_RULES: &str = include_str!("resources-hospital.cedar");
+/// Which get the provider's.
+const PROVIDER_RULES: &str = include_str!("resources-provider.cedar");
 
 /// What all configurations are made from.
 pub struct Facts<'a> {
@@ -216,6 +220,29 @@ fn broker_role(keys: &Keys) -> Table {
         ("policy".to_owned(), table([("rules", text(RELEASE_RULES))])),
         ("keys".to_owned(), Value::Array(own)),
         ("administrators".to_owned(), Value::Array(administrators)),
+        ("kbs".to_owned(), kbs()),
+    ])
+}
+
+/// The broker as a key broker service of Confidential Containers, over the edge's plain HTTP
+/// and with administrators who come the same way: in a demo the host is its user.
+fn kbs() -> Value {
+    let institution = |name, repositories: &[&str], rules| {
+        let repositories = repositories.iter().map(text).collect();
+        table([
+            ("name", text(name)),
+            ("repositories", Value::Array(repositories)),
+            ("rules", text(rules)),
+        ])
+    };
+    let institutions = vec![
+        institution(HOSPITAL, &["default", HOSPITAL], HOSPITAL_RULES),
+        institution(PROVIDER, &[PROVIDER], PROVIDER_RULES),
+    ];
+    table([
+        ("plain_http", Value::Boolean(true)),
+        ("open_administration", Value::Boolean(true)),
+        ("institutions", Value::Array(institutions)),
     ])
 }
 

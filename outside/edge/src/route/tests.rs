@@ -81,6 +81,12 @@ fn clients_of_other_protocols_find_them_at_the_root_and_below_the_party() {
         (Method::POST, "/challenge-response/v1/newSession", "attestor"),
         (Method::DELETE, "/challenge-response/v1/session/0b1c", "attestor"),
         (Method::GET, "/.well-known/veraison/verification", "attestor"),
+        (Method::POST, "/kbs/v0/auth", "broker"),
+        (Method::POST, "/kbs/v0/attest", "broker"),
+        (Method::GET, "/kbs/v0/resource/default/key/1", "broker"),
+        (Method::POST, "/kbs/v0/resource/default/key/1", "broker"),
+        (Method::DELETE, "/kbs/v0/resource/default/key/1", "broker"),
+        (Method::GET, "/kbs/v0/resource-policy", "broker"),
     ] {
         let route = party(&method, path).unwrap();
         assert_eq!((route.party, route.path), (home, path));
@@ -91,6 +97,8 @@ fn clients_of_other_protocols_find_them_at_the_root_and_below_the_party() {
     assert!(party(&Method::POST, "/attest").is_none(), "our own stand below the party only");
     assert!(party(&Method::POST, "/sealed").is_none());
     assert!(party(&Method::POST, "/attest/a%2f").is_none());
+    assert!(party(&Method::POST, "/kbs/v0/reference-value").is_none());
+    assert!(party(&Method::GET, "/kbs/v0/resource/../auth").is_none());
 }
 
 #[test]
@@ -101,6 +109,8 @@ fn of_a_query_only_what_a_foreign_protocol_needs_passes() {
     assert_eq!(certs.target(Some("x=1&api-version=1&api-version")), "/certs?api-version=1");
     assert_eq!(certs.target(Some("api-version=%0d%0a")), "/certs");
     assert_eq!(certs.target(Some(&format!("api-version={}", "1".repeat(300)))), "/certs");
+    let resource = party(&Method::GET, "/kbs/v0/resource/default/key/1").unwrap();
+    assert_eq!(resource.target(Some("version=2")), "/kbs/v0/resource/default/key/1?version=2");
     let ours = party(&Method::GET, "/parties/clinic/healthz").unwrap();
     assert_eq!(ours.target(Some("api-version=1")), "/healthz");
     let session = party(&Method::POST, "/challenge-response/v1/newSession").unwrap();
