@@ -63,7 +63,7 @@ async fn evidence_for_others_gives_no_token() {
         body["runtime-data"]["tee-pubkey"] = json!(guest().public());
         body
     };
-    let other_nonce = |nonce: &str| evidence(&nonce.replace(&nonce[..4], "AAAA"), &own);
+    let other_nonce = |nonce: &str| evidence(&nonce.replace(&nonce[20..24], "AAAA"), &own);
     let rsa_1_5 = |nonce: &str| {
         let mut body = evidence(nonce, &own);
         body["runtime-data"]["tee-pubkey"] =
