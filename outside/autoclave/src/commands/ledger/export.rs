@@ -29,7 +29,7 @@ pub(super) struct Line {
 }
 
 /// Runs the command.
-pub(super) async fn run(command: &Export) -> Outcome {
+pub(super) fn run(command: &Export) -> Outcome {
     let source = Source::parse(&command.source)?;
     let (key, own) = source.key(command.key.as_deref())?;
     let mut lines = Vec::new();

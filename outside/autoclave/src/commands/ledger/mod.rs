@@ -18,6 +18,6 @@ pub async fn run(command: Ledger) -> Outcome {
             verify::run(verify::Asked { dir, key, since, proof, lines, json })
         }
         Ledger::Monitor(monitor) => monitor::run(monitor).await,
-        Ledger::Export(export) => export::run(&export).await,
+        Ledger::Export(export) => export::run(&export),
     }
 }

@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-/// Our problems have `code`, KServe's and Azure's `error`.
+/// Our problems have `code`, those of `KServe` and Azure `error`.
 fn code(body: &[u8]) -> Option<String> {
     let text = || {
         let text: String = String::from_utf8_lossy(body).chars().take(SAID_CHARS).collect();
