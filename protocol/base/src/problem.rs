@@ -18,6 +18,9 @@ pub struct Problem {
     pub status: u16,
     /// The stable code for programs.
     pub code: Cow<'static, str>,
+    /// The refusal's line in the ledger of who refused, by which an administrator finds why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 const fn about_blank() -> Cow<'static, str> {
@@ -30,7 +33,8 @@ impl Problem {
 
     /// Both texts are compile-time constants, so that no input can reach them.
     pub const fn new(status: u16, code: &'static str, title: &'static str) -> Self {
-        Self { kind: about_blank(), title: Cow::Borrowed(title), status, code: Cow::Borrowed(code) }
+        let (title, code) = (Cow::Borrowed(title), Cow::Borrowed(code));
+        Self { kind: about_blank(), title, status, code, line: None }
     }
 
     /// Reads a problem that another party sent; nothing else in the body is kept.

@@ -203,6 +203,29 @@ pub enum Event {
         /// What is in force now.
         to: Digest,
     },
+    /// A version of a governed policy took a step; the line precedes the step.
+    PolicyStep {
+        /// Which policy: `release`, `appraise`.
+        policy: Label,
+        /// The institution that owns it, or `operator`.
+        owner: Label,
+        /// Which of its versions.
+        version: u32,
+        /// `drafted`, `proposed`, `approved`, `locked`, `in_force`, `emergency`, `withdrawn`,
+        /// `configured` or `restated`.
+        step: Label,
+        /// The digest of its text and schema.
+        digest: Digest,
+        /// The digest of the version that it follows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        predecessor: Option<Digest>,
+        /// Who took the step, where somebody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<Label>,
+        /// The digest of the signed approval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approval: Option<Digest>,
+    },
     /// What the enclave keeps on the host's disk has changed: an older copy of it is refused
     /// from now on.
     Kept {
@@ -243,6 +266,7 @@ impl Event {
             Self::Access { .. } => "access",
             Self::Result { .. } => "result",
             Self::PolicyChange { .. } => "policy_change",
+            Self::PolicyStep { .. } => "policy_step",
             Self::Kept { .. } => "kept",
             Self::KeyChange { .. } => "key_change",
         }

@@ -2,15 +2,19 @@
 
 use std::str::FromStr;
 
+use autoclave_base::{Digest, jcs};
 use cedar_policy::{Context, Entities, EntityId, EntityTypeName, EntityUid, Request, Schema};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Something that rules speak of, with its attributes: a workload, a person, a key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Thing {
     kind: String,
     id: String,
     attributes: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parents: Vec<Value>,
 }
 
@@ -36,6 +40,16 @@ impl Thing {
         self
     }
 
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The digest of the attributes: of the claims, where code asks.
+    pub fn digest(&self) -> Option<Digest> {
+        jcs::digest(&self.attributes).ok()
+    }
+
     fn uid(&self) -> Result<EntityUid, AskError> {
         let kind = EntityTypeName::from_str(&self.kind).map_err(|_| AskError::Thing)?;
         Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(&self.id)))
@@ -51,12 +65,18 @@ impl Thing {
 }
 
 /// A question to a policy book.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Its JSON form is for dry-runs and for what is kept of past decisions; whatever is read
+/// back has to fit the schema again before rules see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ask {
     principal: Thing,
     action: String,
     resource: Thing,
+    #[serde(default)]
     context: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     others: Vec<Thing>,
 }
 
@@ -96,6 +116,23 @@ impl Ask {
     pub fn knowing(mut self, thing: Thing) -> Self {
         self.others.push(thing);
         self
+    }
+
+    /// Who asks.
+    pub const fn principal(&self) -> &Thing {
+        &self.principal
+    }
+
+    /// For what.
+    pub const fn resource(&self) -> &Thing {
+        &self.resource
+    }
+
+    /// The digest of all but the circumstances and the one instance that asked: the same code
+    /// asking for the same thing again asks the same.
+    pub fn digest(&self) -> Option<Digest> {
+        let principal = (&self.principal.kind, &self.principal.attributes);
+        jcs::digest(&(principal, &self.action, &self.resource)).ok()
     }
 
     pub(super) fn action(&self) -> &str {

@@ -55,6 +55,11 @@ impl PolicyBook {
         self.rules.iter().map(Rule::name)
     }
 
+    /// The names of the rules that permit, sorted.
+    pub fn permits(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter(|rule| rule.permits()).map(Rule::name)
+    }
+
     /// Decides. What no rule permits is refused; so is an ask that does not fit the schema,
     /// and one on which any rule could not be evaluated.
     pub fn decide(&self, ask: &Ask) -> Decision {

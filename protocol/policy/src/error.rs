@@ -21,6 +21,12 @@ pub enum PolicyError {
     /// Two rules have the same `@id`.
     #[error("two rules are named {0}")]
     Repeated(String),
+    /// An emergency only forbids.
+    #[error("an emergency only forbids, and {0} permits")]
+    Permits(String),
+    /// No rule at all.
+    #[error("the policy has no rule")]
+    Empty,
     /// Templates have slots that nobody fills here.
     #[error("policy templates are not supported")]
     Template,
@@ -36,6 +42,8 @@ impl PolicyError {
             Self::Invalid(_) => "policy.invalid",
             Self::Unnamed(_) => "policy.rule_unnamed",
             Self::Repeated(_) => "policy.rule_repeated",
+            Self::Permits(_) => "policy.permits",
+            Self::Empty => "policy.empty",
             Self::Template => "policy.template",
         }
     }

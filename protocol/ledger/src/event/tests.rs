@@ -66,6 +66,16 @@ pub(crate) fn all() -> Vec<Event> {
             caller: workload,
         },
         Event::PolicyChange { name: label("release"), from: Some(digest), to: digest },
+        Event::PolicyStep {
+            policy: label("release"),
+            owner: label("mercy"),
+            version: 2,
+            step: label("approved"),
+            digest,
+            predecessor: Some(digest),
+            by: Some(label("security-officer")),
+            approval: Some(digest),
+        },
         Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
         Event::KeyChange { key, version: 3, action: label("rotated"), by: label("administrator") },
     ]
@@ -157,6 +167,11 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
         }
         Event::PolicyChange { name, from, to } => {
             [vec![name as &dyn LogSafe, to], maybe(from.as_ref())].concat()
+        }
+        Event::PolicyStep { policy, owner, version, step, digest, predecessor, by, approval } => {
+            let fixed: Vec<&dyn LogSafe> = vec![policy, owner, version, step, digest];
+            let more = [maybe(predecessor.as_ref()), maybe(approval.as_ref())].concat();
+            [fixed, maybe(by.as_ref()), more].concat()
         }
         Event::Kept { store, serial, digest } => {
             [vec![store as &dyn LogSafe, serial], maybe(digest.as_ref())].concat()
