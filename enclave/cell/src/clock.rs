@@ -3,9 +3,9 @@
 //! be more than the host's word and the processor's generator.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use autoclave_base::UnixTime;
 use rand::{Rng as _, TryCryptoRng, TryRng};
@@ -18,8 +18,18 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
-    Manual(Arc<AtomicU64>),
+    Manual(Arc<Manual>),
 }
+
+/// What a hand turns: the wall's time, and how long it has run.
+#[derive(Debug, Default)]
+struct Manual {
+    now: AtomicU64,
+    uptime: AtomicU64,
+}
+
+/// When this process first looked at a clock that only goes forward.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock {
     /// The system's clock.
@@ -29,28 +39,38 @@ impl Clock {
 
     /// A clock that stands at `now` until [`Clock::advance`]; copies turn together.
     pub fn manual(now: UnixTime) -> Self {
-        Self(Source::Manual(Arc::new(AtomicU64::new(now.seconds()))))
+        let now = AtomicU64::new(now.seconds());
+        Self(Source::Manual(Arc::new(Manual { now, uptime: AtomicU64::default() })))
     }
 
     /// Now.
     pub fn now(&self) -> UnixTime {
         match &self.0 {
             Source::System => system_time(),
-            Source::Manual(seconds) => UnixTime::from_seconds(seconds.load(Ordering::SeqCst)),
+            Source::Manual(hand) => UnixTime::from_seconds(hand.now.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// For how many seconds this clock runs, whatever the wall's time was set to meanwhile.
+    pub fn uptime_seconds(&self) -> u64 {
+        match &self.0 {
+            Source::System => STARTED.elapsed().as_secs(),
+            Source::Manual(hand) => hand.uptime.load(Ordering::SeqCst),
         }
     }
 
     /// Sets a manual clock, forth or back; the system's stays as it is.
     pub fn set(&self, to: UnixTime) {
-        if let Source::Manual(now) = &self.0 {
-            now.store(to.seconds(), Ordering::SeqCst);
+        if let Source::Manual(hand) = &self.0 {
+            hand.now.store(to.seconds(), Ordering::SeqCst);
         }
     }
 
     /// Turns a manual clock; the system's stays as it is.
     pub fn advance(&self, seconds: u64) {
-        if let Source::Manual(now) = &self.0 {
-            now.fetch_add(seconds, Ordering::SeqCst);
+        if let Source::Manual(hand) = &self.0 {
+            hand.now.fetch_add(seconds, Ordering::SeqCst);
+            hand.uptime.fetch_add(seconds, Ordering::SeqCst);
         }
     }
 }
@@ -101,6 +121,8 @@ mod tests {
         let copy = clock.clone();
         clock.advance(5);
         assert_eq!(copy.now(), UnixTime::from_seconds(105));
+        clock.set(UnixTime::from_seconds(9_000));
+        assert_eq!(copy.uptime_seconds(), 5, "a wall clock that is set makes nobody older");
     }
 
     #[test]

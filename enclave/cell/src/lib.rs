@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 mod doors;
 mod error;
+pub mod governance;
 mod identity;
 pub mod kept;
 pub mod ledger;

@@ -30,6 +30,14 @@ impl Refusal {
         self
     }
 
+    /// Says where in this enclave's ledger the refusal stands. The ledger is public; why it
+    /// was refused is not.
+    #[must_use]
+    pub const fn at_line(mut self, line: u64) -> Self {
+        self.problem.line = Some(line);
+        self
+    }
+
     /// 400: the request itself is wrong.
     pub const fn bad_request(code: &'static str, title: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, title)
