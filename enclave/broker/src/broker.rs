@@ -1,16 +1,18 @@
 //! The broker as a whole: the rules, the vault, the refusals and the administrators, on one
 //! cell. It puts the steps in order; the steps themselves are elsewhere.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autoclave_attest::chain::VerifiedChain;
-use autoclave_base::Digest;
+use autoclave_base::UnixTime;
 use autoclave_base::ids::WorkloadName;
 use autoclave_cell::administrators::Administrators;
-use autoclave_cell::policy::PolicyBook;
+use autoclave_cell::governance::{self, Governance};
+use autoclave_cell::policy::Past;
 use autoclave_cell::release::{REFUSED, ReleasedKey};
 use autoclave_cell::{BootError, Cell, Refusal, event};
-use autoclave_ledger::{Event, Label};
+use autoclave_ledger::Label;
 
 use crate::config::{Settings, schema};
 use crate::refusals::{Refusals, Refused};
@@ -20,8 +22,8 @@ use crate::vault::Vault;
 /// What the ledger calls the policy.
 const POLICY_NAME: &str = "release";
 
-/// Where the state keeps the digest of the policy that the ledger named last.
-const POLICY_PLACE: &str = "policy";
+/// How somebody is called who is not known.
+const STRANGER: &str = "stranger";
 
 /// What every refused caller is told.
 pub(crate) const REFUSAL: Refusal = Refusal::forbidden(REFUSED, "The key is not released.");
@@ -35,17 +37,15 @@ pub struct Broker {
     pub(crate) vault: Vault,
     pub(crate) refusals: Refusals,
     pub(crate) administrators: Administrators,
-    book: PolicyBook,
+    pub(crate) governance: Arc<Governance>,
 }
 
 impl Broker {
-    /// Opens it: rules, vault, generated keys; and records the rules if they are new.
+    /// Opens it: rules, vault, generated keys; the rules are recorded where they are new.
     pub async fn open(cell: Arc<Cell>, settings: Settings) -> Result<Self, BootError> {
-        let book = PolicyBook::load(&settings.policy.rules, &schema())
-            .map_err(|error| BootError::role(error.code(), error))?;
+        let governance = Governance::open(cell.clone(), governed(&settings)).await?;
         let vault = Vault::open(settings.keys, cell.state())
             .map_err(|error| BootError::role(error.code(), error))?;
-        record_policy(&cell, book.digest()).await?;
         let by = Label::of(cell.workload());
         vault
             .generate(cell.state(), cell.ledger(), &by, cell.now(), &mut cell.rng())
@@ -53,7 +53,7 @@ impl Broker {
             .map_err(|error| BootError::role(error.code(), error))?;
         let refusals = Refusals::open(cell.state());
         let administrators = Administrators::new(settings.administrators);
-        Ok(Self { cell, vault, refusals, administrators, book })
+        Ok(Self { cell, vault, refusals, administrators, governance })
     }
 
     /// Every workload of the release manifest may ask, alone in its chain; what it gets is
@@ -72,10 +72,11 @@ impl Broker {
         version: Option<u32>,
     ) -> Result<ReleasedKey, Refusal> {
         let asked = Asked::new(chain.caller(), name, version, self.cell.now());
-        let decided = release::decide(asked, &self.book, &self.vault);
+        let decided = release::decide(asked, &*self.governance, &self.vault);
         let recorded = release::record(decided, self.cell.ledger())
             .await
             .map_err(|error| NOT_RECORDED.caused_by(error.code()))?;
+        self.governance.note(recorded.past());
         match recorded {
             Recorded::Release(recorded) => {
                 release::wrap(recorded, &self.vault, &mut self.cell.rng())
@@ -92,40 +93,61 @@ impl Broker {
             // The ledger has the refusal; what is lost at the next start is its wording.
             event!(WARN, "refusals.not_kept", reason = error.code());
         }
-        REFUSAL
+        REFUSAL.at_line(recorded.line())
     }
 
     /// A refusal of somebody whose chain does not verify: recorded, then told like any.
     pub(crate) async fn refuse_stranger(&self, refusal: &Refusal) -> Refusal {
         let code = refusal.cause().unwrap_or_else(|| refusal.code());
-        match self.cell.tell_refusal(OPERATION, code).await {
+        let told = match self.cell.tell_refusal(OPERATION, code).await {
             Ok(Some(line)) => {
                 self.refusals.note_stranger(Refused::of_stranger(line, code, self.cell.now()));
+                self.governance.note(strangers(line, code, self.cell.now()));
+                REFUSAL.at_line(line)
             }
-            Ok(None) => {}
+            Ok(None) => REFUSAL,
             Err(error) => return NOT_RECORDED.caused_by(error.code()),
-        }
+        };
         match refusal.cause() {
-            Some(cause) => REFUSAL.caused_by(cause),
-            None => REFUSAL,
+            Some(cause) => told.caused_by(cause),
+            None => told,
         }
     }
 }
 
-/// The line first, then the memory of it: a stop in between repeats the line, and never
-/// leaves a policy in force that the ledger does not name.
-async fn record_policy(cell: &Cell, to: Digest) -> Result<(), BootError> {
-    let known = cell.state().get(POLICY_PLACE);
-    let from: Option<Digest> = known
-        .and_then(|bytes| std::str::from_utf8(bytes.expose()).ok().and_then(|it| it.parse().ok()));
-    if from == Some(to) {
-        return Ok(());
+/// Every institution that owns a key or administers one has a policy of its own, which
+/// begins as the configuration's.
+fn governed(settings: &Settings) -> governance::Options {
+    let owners = settings.keys.iter().map(|key| &key.owner);
+    let administered = settings.administrators.iter().map(|it| &it.institution);
+    let owners: BTreeSet<&Label> = owners.chain(administered).collect();
+    governance::Options {
+        name: POLICY_NAME,
+        schema: schema(),
+        configured: settings.policy.rules.clone(),
+        owners: owners.into_iter().cloned().collect(),
+        settings: settings.governance.clone(),
+        administrators: settings.administrators.clone(),
+        shelf: None,
     }
-    let name = Label::of_claim(POLICY_NAME);
-    cell.ledger()
-        .append(Event::PolicyChange { name, from, to })
-        .await
-        .map_err(|error| BootError::role(error.code(), error))?;
-    cell.state().put(POLICY_PLACE, to.to_string().as_bytes())?;
-    Ok(())
+}
+
+/// What is remembered of somebody whose chain does not verify: no rule was asked.
+fn strangers(line: u64, code: &str, now: UnixTime) -> Past {
+    Past {
+        operation: Label::code(OPERATION),
+        owner: None,
+        policy: None,
+        caller: Label::code(STRANGER),
+        claims: None,
+        ask: None,
+        granted: false,
+        code: Some(Label::of_claim(code)),
+        rules: Vec::new(),
+        why: Vec::new(),
+        first: now,
+        last: now,
+        count: 1,
+        lines: [line].into(),
+    }
 }

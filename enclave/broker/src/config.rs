@@ -4,6 +4,7 @@
 
 use autoclave_base::ids::KeyName;
 use autoclave_cell::administrators::AdministratorSettings;
+use autoclave_cell::governance::GovernanceSettings;
 use autoclave_cell::policy::release_schema;
 use autoclave_ledger::Label;
 use serde::Deserialize;
@@ -23,6 +24,9 @@ pub struct Settings {
     /// `[[administrators]]`
     #[serde(default)]
     pub administrators: Vec<AdministratorSettings>,
+    /// `[governance]`: who may change the rules of the keys of their institution, and how.
+    #[serde(default)]
+    pub governance: GovernanceSettings,
     /// `[storage]`: where records lie and what seals them; the sealed state without.
     #[serde(default)]
     pub storage: StorageSettings,

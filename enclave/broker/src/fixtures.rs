@@ -201,7 +201,16 @@ pub(crate) struct World {
 impl World {
     /// A broker whose data lies in `folder`.
     pub(crate) async fn open(folder: &std::path::Path, settings: Settings) -> Self {
-        let mut running = cell(folder).await;
+        Self::open_at(folder, settings, Clock::manual(NOW)).await
+    }
+
+    /// The same, by a clock of the test's.
+    pub(crate) async fn open_at(
+        folder: &std::path::Path,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
+        let mut running = cell_at(folder, clock).await;
         running.ready().await.unwrap();
         let broker = Broker::open(running.cell().clone(), settings).await.unwrap();
         Self { running, broker: Arc::new(broker) }
@@ -232,6 +241,10 @@ impl World {
 
 /// A cell without a role, at [`NOW`].
 pub(crate) async fn cell(folder: &std::path::Path) -> Running {
+    cell_at(folder, Clock::manual(NOW)).await
+}
+
+async fn cell_at(folder: &std::path::Path, clock: Clock) -> Running {
     let key = |seed| {
         let json = serde_json::to_value(jwk(&signing_key(seed))).unwrap();
         let member = |(name, value): (&String, &serde_json::Value)| format!("{name} = {value}");
@@ -254,13 +267,8 @@ software_root = {{ {} }}
         key(11)
     );
     let platform = Platform::software(signing_key(11));
-    let launch = Launch {
-        config,
-        platform,
-        clock: Clock::manual(NOW),
-        network: Network::system(),
-        machine: Machine::system(),
-    };
+    let launch =
+        Launch { config, platform, clock, network: Network::system(), machine: Machine::system() };
     let build = |_: Arc<Cell>, _: NoSettings| async { Ok(Router::new()) };
     start("attestor", launch, build).await.unwrap()
 }

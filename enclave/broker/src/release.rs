@@ -10,14 +10,23 @@
 //! ```
 
 #[cfg(test)]
+mod governed;
+#[cfg(test)]
 mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 
 use autoclave_attest::jwk::{Jwk, Key};
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::UnixTime;
 use autoclave_base::ids::KeyName;
+use autoclave_cell::governance::{InForce, Policies};
 use autoclave_cell::ledger::{AppendError, Ledger};
-use autoclave_cell::policy::{Ask, Decision, Explanation, Granted, PolicyBook, Thing, workload};
+use autoclave_cell::policy::{
+    Ask, Decision, Explanation, Granted, Past, Reason, Reference, Thing, workload,
+};
 use autoclave_cell::release::{INFO, REFUSED, ReleasedKey, binding};
 use autoclave_ledger::{Event, Label, RULES_MAX};
 use autoclave_seal::{Kem, PublicSealingKey, wrap as hpke};
@@ -49,6 +58,20 @@ pub enum Decided {
     Refused(RefusedRelease),
 }
 
+/// By which policy a question was judged.
+#[derive(Clone)]
+struct Judged {
+    owner: Label,
+    policy: Arc<InForce>,
+    ask: Ask,
+}
+
+impl fmt::Debug for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
 /// A release that the policy grants. Only [`decide`] makes it.
 #[derive(Debug)]
 pub struct GrantedRelease {
@@ -56,6 +79,8 @@ pub struct GrantedRelease {
     key: KeyName,
     version: u32,
     granted: Granted,
+    judged: Judged,
+    now: UnixTime,
 }
 
 /// A refusal with its reasons. Only [`decide`] makes it.
@@ -63,6 +88,7 @@ pub struct GrantedRelease {
 pub struct RefusedRelease {
     asked: Asked,
     why: Vec<Explanation>,
+    judged: Option<Judged>,
 }
 
 /// The decision is in the ledger, durably.
@@ -117,15 +143,20 @@ impl Asked {
     }
 }
 
-/// Decides by the rules. Pure: it changes nothing, and nobody learns of it.
-pub fn decide(asked: Asked, book: &PolicyBook, vault: &Vault) -> Decided {
+/// Decides by the rules of the institution that owns the key. Pure: it changes nothing, and nobody learns of it.
+pub fn decide(asked: Asked, policies: &impl Policies, vault: &Vault) -> Decided {
     let found = asked.key.clone().and_then(|key| {
         let described = vault.describe(&key, asked.version)?;
         Some((key, described))
     });
     let Some((key, described)) = found else {
         let why = vec![no_such_key(&asked)];
-        return Decided::Refused(RefusedRelease { asked, why });
+        return Decided::Refused(RefusedRelease { asked, why, judged: None });
+    };
+    let owner = described.settings.owner.clone();
+    let Some(policy) = policies.policy_for(&owner) else {
+        let why = vec![no_such_key(&asked)];
+        return Decided::Refused(RefusedRelease { asked, why, judged: None });
     };
     let resource = Thing::new("Key", &key)
         .with("owner", described.settings.owner.as_str())
@@ -134,11 +165,16 @@ pub fn decide(asked: Asked, book: &PolicyBook, vault: &Vault) -> Decided {
     let ask = Ask::new(workload(&asked.caller), "release", resource)
         .in_context("now", asked.now.rfc3339());
     let version = described.version;
-    match book.decide(&ask) {
+    let decision = policy.book().decide(&ask);
+    let judged = Judged { owner, policy, ask };
+    match decision {
         Decision::Granted(granted) => {
-            Decided::Granted(GrantedRelease { caller: asked.caller, key, version, granted })
+            let Asked { caller, now, .. } = asked;
+            Decided::Granted(GrantedRelease { caller, key, version, granted, judged, now })
         }
-        Decision::Refused(why) => Decided::Refused(RefusedRelease { asked, why }),
+        Decision::Refused(why) => {
+            Decided::Refused(RefusedRelease { asked, why, judged: Some(judged) })
+        }
     }
 }
 
@@ -204,6 +240,59 @@ impl RefusedRelease {
             token: Some(self.asked.caller.digest()),
         }
     }
+}
+
+impl Recorded {
+    /// What is remembered of the decision, to explain it and to try other policies on it.
+    pub fn past(&self) -> Past {
+        match self {
+            Self::Release(recorded) => {
+                let release = &recorded.release;
+                let mut past = past(&release.caller, Some(&release.judged), release.now);
+                past.granted = true;
+                past.rules = release.granted.rules().to_vec();
+                past.lines.push_back(recorded.line);
+                past
+            }
+            Self::Refusal(recorded) => {
+                let refusal = &recorded.refusal;
+                let judged = refusal.judged.as_ref();
+                let mut past = past(&refusal.asked.caller, judged, refusal.asked.now);
+                let reference = judged.map_or_else(keys_reference, |it| it.policy.reference());
+                let reason = |why: &Explanation| Reason::new(why.clone(), reference.clone());
+                past.code = Some(Label::of_claim(REFUSED));
+                past.why = refusal.why.iter().map(reason).collect();
+                past.lines.push_back(recorded.line);
+                past
+            }
+        }
+    }
+}
+
+fn past(caller: &VerifiedToken, judged: Option<&Judged>, now: UnixTime) -> Past {
+    let principal = workload(caller);
+    Past {
+        operation: Label::of_claim(OPERATION),
+        owner: judged.map(|it| it.owner.clone()),
+        policy: judged.map(|it| it.policy.decider().clone()),
+        caller: Label::of(caller.workload()),
+        claims: principal.digest(),
+        ask: judged.map(|it| it.ask.clone()),
+        granted: false,
+        code: None,
+        rules: Vec::new(),
+        why: Vec::new(),
+        first: now,
+        last: now,
+        count: 1,
+        lines: VecDeque::new(),
+    }
+}
+
+/// What the rule about configured keys rests on.
+fn keys_reference() -> Reference {
+    let (source, value) = ("the broker's keys".to_owned(), CONFIGURED_KEYS.to_owned());
+    Reference { source, value, signers: vec!["configuration".to_owned()] }
 }
 
 impl RecordedRelease {

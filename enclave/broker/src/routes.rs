@@ -39,7 +39,8 @@ pub(crate) fn router(broker: Arc<Broker>) -> Router {
         .route("/keys", get(list))
         .route("/keys/{*path}", post(release).put(import))
         .route("/refusals", get(refusals))
-        .with_state(broker)
+        .with_state(broker.clone())
+        .merge(broker.governance.routes())
 }
 
 /// `POST /keys/{name}/release`

@@ -1,5 +1,6 @@
 use autoclave_base::{Digest, Secret};
 use autoclave_cell::Entropy;
+use autoclave_cell::policy::PolicyBook;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -10,6 +11,11 @@ use crate::vault::Change;
 async fn world() -> (World, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (World::open(folder.path(), settings()).await, folder)
+}
+
+fn policy() -> Arc<InForce> {
+    let book = PolicyBook::load(crate::fixtures::RULES, &crate::schema()).unwrap();
+    Arc::new(InForce::configured(book, NOW))
 }
 
 fn name(text: &str) -> KeyName {
@@ -154,9 +160,9 @@ async fn a_version_that_went_between_the_steps_is_not_wrapped() {
     let (world, _folder) = world().await;
     import(&world, "model/brain-mri", 7).await;
     let (vault, ledger) = (&world.broker.vault, world.cell().ledger());
-    let book = PolicyBook::load(crate::fixtures::RULES, &crate::schema()).unwrap();
+    let policy = policy();
     let asked = Asked::new(&caller("diagnosis", 3).token, "model/brain-mri", None, NOW);
-    let Recorded::Release(recorded) = record(decide(asked, &book, vault), ledger).await.unwrap()
+    let Recorded::Release(recorded) = record(decide(asked, &policy, vault), ledger).await.unwrap()
     else {
         panic!("refused");
     };
@@ -172,8 +178,8 @@ async fn deciding_alone_leaves_no_trace() {
     let (world, _folder) = world().await;
     import(&world, "model/brain-mri", 7).await;
     let before = world.lines().len();
-    let book = PolicyBook::load(crate::fixtures::RULES, &crate::schema()).unwrap();
+    let policy = policy();
     let asked = Asked::new(&caller("diagnosis", 3).token, "model/brain-mri", None, NOW);
-    assert!(matches!(decide(asked, &book, &world.broker.vault), Decided::Granted(_)));
+    assert!(matches!(decide(asked, &policy, &world.broker.vault), Decided::Granted(_)));
     assert_eq!(world.lines().len(), before);
 }

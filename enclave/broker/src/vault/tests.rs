@@ -46,9 +46,9 @@ async fn a_first_start_records_its_policy_and_the_keys_it_makes() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::open(folder.path(), settings()).await;
     let lines = world.lines();
-    let policy = lines.iter().find(|line| line["event"] == "policy_change").unwrap();
-    assert_eq!(policy["name"], "release");
-    assert!(policy.get("from").is_none());
+    let policy = lines.iter().find(|line| line["event"] == "policy_step").unwrap();
+    assert_eq!((&policy["policy"], &policy["step"]), (&json!("release"), &json!("configured")));
+    assert!(policy.get("predecessor").is_none());
     let made: Vec<_> = lines.iter().filter(|line| line["event"] == "key_change").collect();
     assert_eq!(made.len(), 2);
     assert!(made.iter().all(|line| line["action"] == "created" && line["version"] == 1));
@@ -59,7 +59,7 @@ async fn a_changed_policy_is_recorded_with_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::open(folder.path(), settings()).await;
     let find = |world: &World| {
-        world.lines().into_iter().rfind(|line| line["event"] == "policy_change").unwrap()
+        world.lines().into_iter().rfind(|line| line["event"] == "policy_step").unwrap()
     };
     let first = find(&world);
     world.stop().await;
@@ -67,8 +67,8 @@ async fn a_changed_policy_is_recorded_with_the_one_before() {
     changed.policy.rules.push_str("// tightened");
     let world = World::open(folder.path(), changed).await;
     let second = find(&world);
-    assert_eq!(second["from"], first["to"]);
-    assert_ne!(second["to"], first["to"]);
+    assert_eq!(second["predecessor"], first["digest"]);
+    assert_ne!(second["digest"], first["digest"]);
 }
 
 #[tokio::test]
