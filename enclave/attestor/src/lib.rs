@@ -6,8 +6,10 @@
 //! The appraisal policy is the text [`autoclave_attest::appraise::POLICY_TEXT`] together
 //! with the release manifest; the policy hash in tokens is the digest of both
 //! ([`autoclave_attest::appraise::policy_digest`]), so that a relying party that has the
-//! manifest can compute it, and a new manifest is a new policy.
+//! manifest can compute it, and a new manifest is a new policy. Governed Cedar rules may
+//! refuse more; their digest stands in the policy's name and enters the hash.
 
+mod governed;
 mod azure;
 mod endorsements;
 mod foreign;
@@ -39,5 +41,6 @@ use service::Attestor;
 pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Routes, BootError> {
     let attestor = Arc::new(Attestor::open(cell, settings).await?);
     keeper::spawn(&attestor);
-    Ok(Routes::plain(routes::routes(attestor)))
+    let governed = attestor.governance.routes();
+    Ok(Routes::sealed(governed).with_plain(routes::routes(attestor)))
 }

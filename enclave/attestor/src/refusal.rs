@@ -17,6 +17,9 @@ pub(crate) const AUDIENCE: Refusal =
 pub(crate) const MANIFEST_EXPIRED: Refusal =
     Refusal::unavailable("manifest.expired", "The release manifest has expired.");
 
+/// There is no policy of the operator's: never, once the attestor has opened.
+pub(crate) const NO_RULES: Refusal = Refusal::internal("attestor.no_rules");
+
 /// A nonce is not issued, or not taken.
 pub(crate) const fn of_nonce(refusal: NonceRefusal) -> Refusal {
     match refusal {

@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use autoclave_attest::appraise::{Appraisal, appraise};
+use autoclave_attest::appraise::Appraisal;
 use autoclave_attest::evidence::{Endorsements, Verified};
 use autoclave_attest::handshake::{AttestQuery, NonceAnswer, TokenAnswer};
 use autoclave_attest::nonce::NonceBook;
@@ -12,9 +12,11 @@ use autoclave_attest::release::VerifiedManifest;
 use autoclave_attest::token::{Issuance, Issuer, UNKNOWN_WORKLOAD};
 use autoclave_base::Digest;
 use autoclave_base::ids::WorkloadName;
+use autoclave_cell::governance::Governance;
 use autoclave_cell::{BootError, Cell, Refusal};
 use autoclave_ledger::{Event, Label};
 
+use crate::governed;
 use crate::azure::Azure;
 use crate::endorsements::{EndorsementsError, Known};
 use crate::keys::{Keys, KeysError};
@@ -35,6 +37,7 @@ pub(crate) struct Attestor {
     nonces: Mutex<NonceBook>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
+    pub(crate) governance: Arc<Governance>,
     endorsements: Known,
     pub(crate) azure: Azure,
     sessions: Mutex<Sessions>,
@@ -44,6 +47,7 @@ pub(crate) struct Attestor {
 impl Attestor {
     /// Opens keys and manifest.
     pub(crate) async fn open(cell: Arc<Cell>, settings: Settings) -> Result<Self, BootError> {
+        let governance = governed::open(&cell, &settings).await?;
         let settings = settings.attestor;
         let policy = Policy::open(&cell, settings.manifest.clone()).await?;
         let keys = Keys::open(&cell).await?;
@@ -52,7 +56,18 @@ impl Attestor {
         let azure = Azure::open(&cell, settings.azure.clone())?;
         let nonces = Mutex::default();
         let sessions = Mutex::default();
-        Ok(Self { cell, settings, nonces, keys, policy, endorsements, azure, sessions, build })
+        Ok(Self {
+            cell,
+            settings,
+            nonces,
+            keys,
+            policy,
+            governance,
+            endorsements,
+            azure,
+            sessions,
+            build,
+        })
     }
 
     /// The enclave that it is.
@@ -119,9 +134,10 @@ impl Attestor {
                 Ok(TokenAnswer { token })
             }
             Err(refusal) => {
-                self.tell_refusal(&refusal).await?;
+                let line = self.tell_refusal(&refusal).await?;
                 count("refused");
-                Err(refusal)
+                self.governance.note(governed::not_believed(refusal.code(), line, self.cell.now()));
+                Err(line.map_or(refusal.clone(), |line| refusal.at_line(line)))
             }
         }
     }
@@ -155,26 +171,30 @@ impl Attestor {
         verified: &Verified,
         manifest: &VerifiedManifest,
     ) -> Result<String, Refusal> {
-        let appraisal = appraise(verified, manifest);
+        let (own, now) = (self.cell.measurement(), self.cell.now());
+        let judged = governed::judge(verified, manifest, &self.governance, own, now);
+        let judged = judged.ok_or(refusal::NO_RULES)?;
+        let appraisal = &judged.appraisal;
         let issuance = Issuance {
             issuer: Issuer { name: self.issuer(), build: &self.build },
             audience: &query.audience,
             verified,
             runtime: &query.runtime,
-            appraisal: &appraisal,
+            appraisal,
         };
-        let claims = issuance.claims(&mut self.cell.rng(), self.cell.now());
+        let claims = issuance.claims(&mut self.cell.rng(), now);
         let token = claims.sign(self.keys.in_use().ring.current());
-        self.append(verdict(verified, &appraisal, Digest::of(&token))).await?;
+        let line = self.append(verdict(verified, appraisal, Digest::of(&token))).await?;
+        self.governance.note(judged.past(line, now));
         Ok(token)
     }
 
-    async fn tell_refusal(&self, refusal: &Refusal) -> Result<(), Refusal> {
-        Ok(self.cell.tell_refusal("attest", refusal.code()).await.map(drop)?)
+    async fn tell_refusal(&self, refusal: &Refusal) -> Result<Option<u64>, Refusal> {
+        Ok(self.cell.tell_refusal("attest", refusal.code()).await?)
     }
 
-    pub(crate) async fn append(&self, event: Event) -> Result<(), Refusal> {
-        Ok(self.cell.ledger().append(event).await.map(drop)?)
+    pub(crate) async fn append(&self, event: Event) -> Result<u64, Refusal> {
+        Ok(self.cell.ledger().append(event).await?.index)
     }
 }
 

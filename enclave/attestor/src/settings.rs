@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use autoclave_attest::token::TOKEN_LIFE_SECONDS;
+use autoclave_cell::administrators::AdministratorSettings;
+use autoclave_cell::governance::GovernanceSettings;
 use serde::Deserialize;
 
 use crate::azure::AzureSettings;
@@ -16,6 +18,12 @@ const KEY_LIFE_SECONDS: u64 = 86_400;
 pub struct Settings {
     /// `[attestor]`
     pub attestor: AttestorSettings,
+    /// `[[administrators]]`: who may look at the appraisal rules, draft and propose others.
+    #[serde(default)]
+    pub administrators: Vec<AdministratorSettings>,
+    /// `[governance]`: who may bring others into force. Their institution is `operator`.
+    #[serde(default)]
+    pub governance: GovernanceSettings,
 }
 
 /// `[attestor]`

@@ -1,5 +1,6 @@
 //! The service in a real cell, and everybody who comes to it.
 
+mod governing;
 mod asking;
 mod azure;
 mod genuine;

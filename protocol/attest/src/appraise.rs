@@ -21,6 +21,31 @@ the manifest's, and debug is off; everything else is contraindicated.";
 /// The policy's name in tokens.
 pub const POLICY_ID: &str = "autoclave-1";
 
+/// What governed rules add to the policy, in words.
+const GOVERNED_TEXT: &str = "autoclave governed appraisal: affirming only if the policy below \
+affirms and the governed rules permit.";
+
+/// The policy hash of governed rules on top of a policy ([`policy_digest`]). They can only
+/// refuse more, so that whoever believes the policy need not know the rules.
+pub fn governed_digest(policy: Digest, rules: Digest) -> Digest {
+    Digest::of_parts(&[GOVERNED_TEXT.as_bytes(), policy.bytes(), rules.bytes()])
+}
+
+/// The policy's name in tokens: [`POLICY_ID`], and the digest of governed rules, if any.
+pub fn policy_id(rules: Option<Digest>) -> String {
+    rules.map_or_else(|| POLICY_ID.to_owned(), |rules| format!("{POLICY_ID}+{rules}"))
+}
+
+/// What the policy hash of a token with this policy name is, under a policy.
+pub(crate) fn digest_under(policy: Digest, policy_id: &str) -> Option<Digest> {
+    let rules = policy_id.strip_prefix(POLICY_ID)?;
+    if rules.is_empty() {
+        return Some(policy);
+    }
+    let rules = rules.strip_prefix('+')?.parse().ok()?;
+    Some(governed_digest(policy, rules))
+}
+
 /// The verdict as an EAR says it. There is no middle: we accept, or we do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,6 +86,8 @@ pub enum Reason {
     Migratable,
     /// The security version is below the manifest's.
     SecurityVersion,
+    /// The governed rules do not permit it.
+    Rules,
 }
 
 impl Reason {
@@ -71,6 +98,7 @@ impl Reason {
             Self::Debug => "appraisal.debug",
             Self::Migratable => "appraisal.migratable",
             Self::SecurityVersion => "appraisal.security_version",
+            Self::Rules => "appraisal.rules",
         }
     }
 }
@@ -117,6 +145,23 @@ pub struct Appraisal {
     pub vector: TrustVector,
     /// The policy that it was made by.
     pub policy: Digest,
+    /// The governed rules on top of it, if any.
+    pub rules: Option<Digest>,
+}
+
+impl Appraisal {
+    /// The same under governed rules, which permit it or not. Nothing that the verdict
+    /// refused is affirmed by them.
+    #[must_use]
+    pub fn under(mut self, rules: Digest, permitted: bool) -> Self {
+        self.policy = governed_digest(self.policy, rules);
+        self.rules = Some(rules);
+        if !permitted {
+            self.status = Status::Contraindicated;
+            self.reasons.push(Reason::Rules);
+        }
+        self
+    }
 }
 
 /// The digest of the appraisal policy under `manifest`: SHA-256 over the length-prefixed
@@ -148,6 +193,7 @@ pub fn appraise(verified: &Verified, manifest: &VerifiedManifest) -> Appraisal {
         vector: vector(claims, &reasons),
         reasons,
         policy: policy_digest(manifest),
+        rules: None,
     }
 }
 

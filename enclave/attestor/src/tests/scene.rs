@@ -86,6 +86,11 @@ impl Scene {
         scene
     }
 
+    /// The configuration, which is measured.
+    pub(super) fn config(&self) -> &str {
+        &self.config
+    }
+
     /// The folder that the attestor lives in, to be kept as long as that.
     pub(super) fn into_folder(self) -> TempDir {
         self.folder

@@ -2,7 +2,7 @@
 // It belongs to whoever answers for the code; attestor and clients read it alike.
 // A manifest that did not verify vouches for nothing.
 
-import { bigEndian, b64url, concat, sha256, utf8, type Bytes } from "./bytes.js";
+import { bigEndian, b64url, concat, fromB64url, sha256, utf8, type Bytes } from "./bytes.js";
 import { thumbprint, type Key } from "./jwk.js";
 import { JwsRefusal, parseJws, verifyJws } from "./jws.js";
 import { Members } from "./members.js";
@@ -17,6 +17,12 @@ const POLICY =
   "autoclave appraisal policy 1: affirming if and only if the measurement is on the release " +
   "manifest for this kind of TEE, the security version is at least the manifest's, and debug " +
   "is off; everything else is contraindicated.";
+
+/** The policy's name in tokens; `+` and a digest name governed rules on top of it. */
+const POLICY_ID = "autoclave-1";
+/** What governed rules add: they can only refuse more, so that they need not be known. */
+const GOVERNED =
+  "autoclave governed appraisal: affirming only if the policy below affirms and the governed rules permit.";
 
 /** One release of one workload. */
 export interface Release {
@@ -80,8 +86,21 @@ function release(value: unknown): Release {
 
 /** SHA-256 of the rules and of the payload's digest, each after its length in 8 bytes. */
 async function policy(payload: Bytes): Promise<Bytes> {
-  const parts = [utf8(POLICY), await sha256(payload)];
+  return ofParts([utf8(POLICY), await sha256(payload)]);
+}
+
+async function ofParts(parts: readonly Bytes[]): Promise<Bytes> {
   return sha256(concat(...parts.flatMap((part) => [bigEndian(part.length, 8), part])));
+}
+
+/** The policy hash of a token that names its policy so; undefined for a name of another policy. */
+export async function policyHashOf(manifest: Manifest, policyId: string): Promise<string | undefined> {
+  if (policyId === POLICY_ID) return manifest.policyHash;
+  const base = fromB64url(manifest.policyHash);
+  const rules = /^autoclave-1\+sha256:([0-9a-f]{64})$/.exec(policyId)?.[1];
+  if (!base || !rules) return undefined;
+  const digest = Uint8Array.from(rules.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+  return b64url(await ofParts([utf8(GOVERNED), base, digest]));
 }
 
 /** The release that evidence of this kind with this measurement and version is of. */

@@ -7,7 +7,7 @@ import { parseClaims, type Claims } from "./claims.js";
 import { canonicalDigest } from "./jcs.js";
 import { isNamedSigningKey, parseKey, sameKey, thumbprint, type Key } from "./jwk.js";
 import { JwsRefusal, parseJws, verifyJws } from "./jws.js";
-import { findRelease, type Manifest } from "./manifest.js";
+import { findRelease, policyHashOf, type Manifest } from "./manifest.js";
 import { Members, parseJson } from "./members.js";
 import { need, refuse } from "./refused.js";
 import { parseRuntime, type Runtime } from "./runtime.js";
@@ -87,7 +87,7 @@ export async function verifyToken(
   need(expected.nonce === undefined || expected.nonce === wire.text("eat_nonce"), "token.nonce");
   const signing = await thumbprint(runtime.signing);
   need(expected.signingKey === undefined || expected.signingKey === signing, "token.key_binding");
-  verdict(wire, claims, expected);
+  await verdict(wire, claims, expected);
   const [issuedAt, expiresAt] = [wire.integer("iat"), wire.integer("exp")];
   return {
     raw,
@@ -143,14 +143,16 @@ function times(wire: Members, now: number): void {
   need(now < wire.integer("exp"), "token.expired");
 }
 
-function verdict(wire: Members, claims: Claims, expected: Expected): void {
+async function verdict(wire: Members, claims: Claims, expected: Expected): Promise<void> {
   const { manifest, workload } = expected;
   need(!claims.debug, "token.debug");
   need(claims.hwBacked || !expected.hardwareRequired, "token.hardware_required");
   const release = manifest && findRelease(manifest, claims.measurement, claims.kind, claims.svn);
   need(!manifest || release?.name === workload, "token.measurement");
-  const status = wire.members("submods").members("cpu0").text("ear.status");
-  need(status === "affirming", "token.not_affirming");
+  const cpu0 = wire.members("submods").members("cpu0");
+  need(cpu0.text("ear.status") === "affirming", "token.not_affirming");
   need(wire.text("sub") === workload, "token.workload");
-  need(!manifest || wire.text("x-ms-policy-hash") === manifest.policyHash, "token.policy");
+  if (!manifest) return;
+  const policyHash = await policyHashOf(manifest, cpu0.text("ear.appraisal-policy-id"));
+  need(wire.text("x-ms-policy-hash") === policyHash, "token.policy");
 }

@@ -58,3 +58,21 @@ fn the_policy_digest_changes_with_the_manifest() {
     assert_ne!(policy_digest(&newer), policy_digest(&World::new().manifest));
     assert_eq!(verdict(&subject("clinic")).policy, policy_digest(&World::new().manifest));
 }
+
+#[test]
+fn governed_rules_refuse_more_and_never_affirm() {
+    let rules = Digest::of("rules");
+    let (known, unknown) = (verdict(&subject("clinic")), verdict(&subject("something else")));
+    let policy = known.policy;
+    assert_eq!(known.clone().under(rules, true).status, Status::Affirming);
+    let refused = known.under(rules, false);
+    assert_eq!(refused.status, Status::Contraindicated);
+    assert_eq!(refused.reasons, [Reason::Rules]);
+    assert_eq!(unknown.under(rules, true).status, Status::Contraindicated);
+    assert_eq!(refused.policy, governed_digest(policy, rules));
+    assert_eq!(digest_under(policy, &policy_id(Some(rules))), Some(refused.policy));
+    assert_eq!(digest_under(policy, &policy_id(None)), Some(policy));
+    for other in ["", "autoclave-2", "autoclave-1+", "autoclave-1+sha256:00", "autoclave-11"] {
+        assert_eq!(digest_under(policy, other), None, "{other}");
+    }
+}

@@ -67,7 +67,8 @@ impl Expectation {
         self
     }
 
-    /// Appraised by one of these policies ([`crate::appraise::policy_digest`]).
+    /// Appraised by one of these policies ([`crate::appraise::policy_digest`]), alone or with
+    /// governed rules on top that the token names: they can only refuse more.
     #[must_use]
     pub fn policies(mut self, policies: BTreeSet<Digest>) -> Self {
         self.policies = Some(policies);

@@ -9,7 +9,7 @@ use super::{
     Confirmation, DebugStatus, PROFILE, Submodule, Submodules, TOKEN_LIFE_SECONDS, TYP,
     TokenClaims, UNKNOWN_WORKLOAD, VerifierId,
 };
-use crate::appraise::{Appraisal, POLICY_ID};
+use crate::appraise::{Appraisal, policy_id};
 use crate::evidence::Verified;
 use crate::jwk::Jwk;
 use crate::jws;
@@ -76,7 +76,7 @@ impl Issuance<'_> {
         Submodule {
             status: self.appraisal.status,
             vector: self.appraisal.vector,
-            policy_id: POLICY_ID.to_owned(),
+            policy_id: policy_id(self.appraisal.rules),
             evidence: self.verified.claims().clone().into(),
         }
     }

@@ -5,7 +5,7 @@ use p256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::appraise::policy_digest;
+use crate::appraise::{governed_digest, policy_digest, policy_id};
 use crate::evidence::software::Subject;
 use crate::fixtures::{
     AUDIENCE, ISSUER, NOW, World, expectation, jwk, key, nonce, runtime, subject, workload,
@@ -77,6 +77,31 @@ fn a_good_token_is_verified_and_says_who_it_is() {
     assert_eq!(token.expires(), NOW.plus(TOKEN_LIFE_SECONDS));
     assert_eq!(token.digest(), Digest::of(good(&world)));
     assert_eq!(token.policy(), policy_digest(&world.manifest));
+}
+
+#[test]
+fn governed_rules_stand_in_the_tokens_name_of_the_policy_and_in_its_hash() {
+    let (world, rules) = (World::new(), Digest::of("rules"));
+    let base = policy_digest(&world.manifest);
+    let expected = expectation().policies([base].into());
+    let named = |id: String, hash: Digest| {
+        let mut claims = good_claims(&World::new());
+        claims.submods.cpu0.policy_id = id;
+        claims.policy_hash = autoclave_base::b64::encode(hash.bytes());
+        claims.sign(&key(3))
+    };
+    let governed = governed_digest(base, rules);
+    let token = check(&named(policy_id(Some(rules)), governed), &expected).unwrap();
+    assert_eq!(token.policy(), governed);
+    let wrong = [
+        named(policy_id(None), governed),
+        named(policy_id(Some(rules)), base),
+        named(policy_id(Some(Digest::of("others"))), governed),
+        named("autoclave-2".to_owned(), base),
+    ];
+    for jwt in wrong {
+        assert_eq!(refusal(&jwt, &expected), TokenRefusal::Policy);
+    }
 }
 
 #[test]

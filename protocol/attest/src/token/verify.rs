@@ -5,7 +5,7 @@ use autoclave_base::{Digest, UnixTime, b64};
 
 use super::{DebugStatus, Expectation, KeySet, PROFILE, TYP, TokenClaims, TokenRefusal};
 use crate::CLOCK_SKEW_SECONDS;
-use crate::appraise::Status;
+use crate::appraise::{Status, digest_under};
 use crate::jwk::{Jwk, Thumbprint};
 use crate::jws::Unverified;
 
@@ -178,7 +178,9 @@ fn verdict(
     if expected.workload.as_ref().is_some_and(|name| name.as_str() != claims.sub) {
         return Err(TokenRefusal::Workload);
     }
-    if !expected.policies.as_ref().is_none_or(|all| all.contains(&policy)) {
+    let policy_id = &claims.submods.cpu0.policy_id;
+    let made_by = |one: &Digest| digest_under(*one, policy_id) == Some(policy);
+    if !expected.policies.as_ref().is_none_or(|all| all.iter().any(made_by)) {
         return Err(TokenRefusal::Policy);
     }
     Ok(())

@@ -180,7 +180,8 @@ export class World {
     const { debug, svn, ...measured } = this.get(name).subject;
     const measurement = await measurementOf(measured);
     const evidence = { kind: "software", hw_backed: false, debug, measurement, ...measured, svn };
-    const cpu0 = { "ear.status": "affirming", "ear.veraison.annotated-evidence": { software: evidence } };
+    const policy = { "ear.status": "affirming", "ear.appraisal-policy-id": "autoclave-1" };
+    const cpu0 = { ...policy, "ear.veraison.annotated-evidence": { software: evidence } };
     const times = { iat: this.now, nbf: this.now, exp: this.now + 600 };
     const [iss, jti] = [ISSUER, "jti"];
     const claims: Json = {

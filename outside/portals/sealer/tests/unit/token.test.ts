@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { b64url } from "../../src/bytes.js";
-import { verifyManifest } from "../../src/manifest.js";
+import { policyHashOf, verifyManifest } from "../../src/manifest.js";
 import { parseKey, thumbprint } from "../../src/jwk.js";
 import { parseRuntime, reportData } from "../../src/runtime.js";
 import { parseKeySet, verifyToken, type Expected } from "../../src/token.js";
@@ -190,6 +190,19 @@ test("each expectation has its code", async () => {
   );
   assert.equal(await verify(set("sub", "diagnosis")), "token.workload");
   assert.equal(await verify(set("x-ms-policy-hash", b64url(new Uint8Array(32)))), "token.policy");
+});
+
+test("governed rules stand in the policy's name and in its hash", async () => {
+  const named = (id: string) => cpu0((unit) => ({ ...unit, "ear.appraisal-policy-id": id }));
+  const rules = `autoclave-1+sha256:${"0b".repeat(32)}`;
+  const hash = (await policyHashOf(manifest, rules)) ?? "";
+  const governed = (claims: Json): Json => set("x-ms-policy-hash", hash)(named(rules)(claims));
+  assert.equal(await verify(governed), undefined);
+  assert.equal(await verify(named(rules)), "token.policy");
+  assert.equal(await verify(set("x-ms-policy-hash", hash)), "token.policy");
+  for (const other of ["autoclave-2", "autoclave-1+", "autoclave-1+sha256:00", "autoclave-11"]) {
+    assert.equal(await verify(named(other)), "token.policy");
+  }
 });
 
 test("the first that fails gives the code", async () => {
