@@ -7,6 +7,7 @@ mod evidence;
 mod hsm;
 mod kbs;
 mod pages;
+mod policy;
 mod portals;
 mod probe;
 mod replicas;
@@ -107,6 +108,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "cache",
         what: "the clinic's cache in an enclave, in the chain, killed and searched",
         run: cached::attested,
+    },
+    Suite {
+        name: "policy",
+        what: "a policy changed by two people, and why somebody was refused",
+        run: policy::policy,
     },
     Suite {
         name: "interop",

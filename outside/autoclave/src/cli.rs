@@ -2,6 +2,7 @@
 //! They belong to people: each has a sentence that says what it does.
 //! Nothing here does anything.
 
+mod policy;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::deploy::party::CacheKind;
 use crate::deploy::tee::Tee;
+
+pub use policy::{Asking, Kind, Policy};
 
 /// Sealed medical data, processed only by code that you have checked.
 #[derive(Debug, Parser)]
@@ -41,6 +44,9 @@ pub enum Command {
     /// Work with model files.
     #[command(subcommand)]
     Model(Model),
+    /// Look at policies, change them with two approvals, ask why somebody was refused.
+    #[command(subcommand)]
+    Policy(Policy),
     /// Verify evidence of hardware that somebody was shown.
     #[command(subcommand)]
     Evidence(Evidence),

@@ -17,6 +17,7 @@ async fn main() -> ExitCode {
         Command::Receipt(receipt) => commands::receipt::run(receipt),
         Command::Ledger(ledger) => commands::ledger::run(ledger).await,
         Command::Model(model) => commands::model::run(model),
+        Command::Policy(policy) => commands::policy::run(policy).await,
         Command::Evidence(evidence) => return commands::evidence::run(&evidence),
         Command::Collateral(collateral) => commands::collateral::run(collateral).await,
         Command::Tpm(tpm) => commands::tpm::run(tpm).await,

@@ -61,6 +61,8 @@ pub struct Ask {
     pub method: Method,
     /// The path, without query.
     pub path: String,
+    /// The query; the proof does not cover it, the seal does.
+    pub query: Option<String>,
     /// Header fields.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
@@ -70,7 +72,15 @@ pub struct Ask {
 impl Ask {
     /// A request without header fields and body.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Bytes::new() }
+        let (path, headers, body) = (path.into(), Vec::new(), Bytes::new());
+        Self { method, path, query: None, headers, body }
+    }
+
+    /// With a query, `name=value` joined by `&`; nothing where it is empty.
+    #[must_use]
+    pub fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into()).filter(|query| !query.is_empty());
+        self
     }
 
     /// With a header field.
@@ -138,7 +148,11 @@ impl Prover {
     async fn send_within(&self, ask: Ask, session: Option<&str>) -> Result<Answer, ClientError> {
         let facts = dpop::Facts { method: ask.method.as_str(), path: &ask.path, session };
         let proof = dpop::prove(&self.key, facts, &mut random(), self.client.now());
-        let mut request = Request::builder().method(ask.method).uri(&ask.path);
+        let uri = match &ask.query {
+            Some(query) => format!("{}?{query}", ask.path),
+            None => ask.path.clone(),
+        };
+        let mut request = Request::builder().method(ask.method).uri(uri);
         request = request.header(dpop::HEADER, proof);
         if let Some(session) = session {
             request = request.header(header::AUTHORIZATION, bearer_of_key(session)?);

@@ -99,6 +99,9 @@ fn greet(running: &Running, command: &Demo) {
     out(format_args!("  {program} diagnose {} --out out{client}", image.display()));
     out(format_args!("  {program} token show clinic{client}"));
     out(format_args!("  {program} doctor{}", option("dir", &command.dir)));
+    out("Four people approve policies here; change one, and ask why somebody was refused:");
+    out(format_args!("  {program} policy list{client}"));
+    out(format_args!("  {program} policy --help"));
     out("");
     out("Ctrl-C stops everything; the next start finds the patients still there.");
 }

@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod ledger;
 pub mod model;
+pub mod policy;
 pub mod probe;
 pub mod receipt;
 pub mod token;

@@ -11,7 +11,7 @@ use p256::ecdsa::SigningKey;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::keys::Keys;
+use super::keys::{APPROVERS, Keys, MODEL_OWNER, SITE_ADMINISTRATOR};
 use super::layout::Layout;
 use super::party::{CacheKind, Party};
 use super::ports::Ports;
@@ -28,8 +28,12 @@ pub const MODEL_KEY: &str = "model/brain-mri";
 pub const RECORDS_KEY: &str = "records/clinic";
 
 /// The institutions of the demo, as the broker knows them.
-const PROVIDER: &str = "provider";
-const HOSPITAL: &str = "hospital";
+pub(super) const PROVIDER: &str = "provider";
+pub(super) const HOSPITAL: &str = "hospital";
+/// Whose the attestor's policy is.
+const OPERATOR: &str = "operator";
+/// How long an approved policy waits in the demo: what a newcomer waits for.
+const LOCK_SECONDS: i64 = 20;
 /// Who gets which key.
 const RELEASE_RULES: &str = include_str!("release.cedar");
 /// Which guests of the KBS protocol get the hospital's resources.
@@ -155,7 +159,7 @@ fn role(party: Party, facts: &Facts<'_>) -> Table {
     let administrator = text(Keys::public(&facts.keys.administrator).thumbprint());
     let broker = table([("url", text(url(ports, Party::Broker)))]);
     match party {
-        Party::Attestor => attestor(),
+        Party::Attestor => attestor(facts.keys),
         Party::Broker => broker_role(facts.keys),
         Party::Diagnosis => diagnosis(broker, facts),
         Party::Clinic => {
@@ -189,9 +193,40 @@ fn chains(chains: &[&[Party]]) -> Value {
     Value::Array(chains.iter().map(chain).collect())
 }
 
-fn attestor() -> Table {
+/// The hospital operates the attestor: its people govern what is affirmed.
+fn attestor(keys: &Keys) -> Table {
     let own = table([("manifest", text("release/manifest.jws"))]);
-    Table::from_iter([("attestor".to_owned(), own)])
+    let administrators = vec![administrator(SITE_ADMINISTRATOR, OPERATOR, &keys.administrator)];
+    let operators = approvers(keys, |institution| (institution == HOSPITAL).then_some(OPERATOR));
+    Table::from_iter([
+        ("attestor".to_owned(), own),
+        ("administrators".to_owned(), Value::Array(administrators)),
+        ("governance".to_owned(), governance(operators)),
+    ])
+}
+
+fn governance(approvers: Vec<Value>) -> Value {
+    let lock = Value::Integer(LOCK_SECONDS);
+    table([("lock_seconds", lock), ("approvers", Value::Array(approvers))])
+}
+
+/// The approvers, each for what `act_for` makes of their institution.
+fn approvers(keys: &Keys, act_for: impl Fn(&'static str) -> Option<&'static str>) -> Vec<Value> {
+    let named = APPROVERS.iter().zip(&keys.approvers);
+    let approver = |((name, institution), key): (&(&'static str, &'static str), &SigningKey)| {
+        let jwk = value(&Keys::public(key)).ok()?;
+        let institution = text(act_for(institution)?);
+        Some(table([("name", text(name)), ("institution", institution), ("jwk", jwk)]))
+    };
+    named.filter_map(approver).collect()
+}
+
+fn administrator(name: &str, institution: &str, key: &SigningKey) -> Value {
+    table([
+        ("name", text(name)),
+        ("institution", text(institution)),
+        ("jkt", text(Keys::public(key).thumbprint())),
+    ])
 }
 
 /// The broker keeps one key for the provider, which imports it, and one for the hospital,
@@ -205,23 +240,17 @@ fn broker_role(keys: &Keys) -> Table {
             ("generate", Value::Boolean(generate)),
         ])
     };
-    let administrator = |name, institution, key: &SigningKey| {
-        table([
-            ("name", text(name)),
-            ("institution", text(institution)),
-            ("jkt", text(Keys::public(key).thumbprint())),
-        ])
-    };
     let own =
         vec![key(MODEL_KEY, PROVIDER, "model", false), key(RECORDS_KEY, HOSPITAL, "records", true)];
     let administrators = vec![
-        administrator("model-owner", PROVIDER, &keys.provider),
-        administrator("site-administrator", HOSPITAL, &keys.administrator),
+        administrator(MODEL_OWNER, PROVIDER, &keys.provider),
+        administrator(SITE_ADMINISTRATOR, HOSPITAL, &keys.administrator),
     ];
     Table::from_iter([
         ("policy".to_owned(), table([("rules", text(RELEASE_RULES))])),
         ("keys".to_owned(), Value::Array(own)),
         ("administrators".to_owned(), Value::Array(administrators)),
+        ("governance".to_owned(), governance(approvers(keys, Some))),
         ("kbs".to_owned(), kbs()),
     ])
 }

@@ -9,6 +9,7 @@ use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::Generate as _;
 use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
 
+use super::configs::{HOSPITAL, PROVIDER};
 use super::layout::Layout;
 use crate::failure::{Failure, Outcome};
 use crate::files;
@@ -23,7 +24,21 @@ pub struct Keys {
     pub administrator: SigningKey,
     /// The diagnostics provider's, for the model's key.
     pub provider: SigningKey,
+    /// Those who approve policies, in the order of [`APPROVERS`].
+    pub approvers: Vec<SigningKey>,
 }
+
+/// Who approves policies in the demo, and whose.
+pub const APPROVERS: [(&str, &str); 4] = [
+    ("security-officer", HOSPITAL),
+    ("medical-director", HOSPITAL),
+    ("licence-officer", PROVIDER),
+    ("release-manager", PROVIDER),
+];
+/// What the hospital's administrator is called.
+pub const SITE_ADMINISTRATOR: &str = "site-administrator";
+/// What the provider's administrator is called.
+pub const MODEL_OWNER: &str = "model-owner";
 
 impl Keys {
     /// Reads the keys, or makes them in a deployment that has none yet.
@@ -48,13 +63,30 @@ impl Keys {
             release: open_or_make(&release)?,
             administrator: open_or_make(&administrator)?,
             provider: open_or_make(&provider)?,
+            approvers: approvers(layout)?,
         })
+    }
+
+    /// Puts the keys of those who administer and approve where `policy` looks for people: the
+    /// demo's user is all of them.
+    pub fn lay_out_people(&self, layout: &Layout) -> Outcome {
+        for (name, from) in
+            [(SITE_ADMINISTRATOR, layout.administrator_key()), (MODEL_OWNER, layout.provider_key())]
+        {
+            files::write_private(&layout.person_key(name), files::read(&from)?)?;
+        }
+        Ok(())
     }
 
     /// The public half of a key.
     pub fn public(key: &SigningKey) -> Jwk {
         Jwk::signing(key.verifying_key())
     }
+}
+
+/// Kept by name: a deployment from before there were approvers gets them now.
+fn approvers(layout: &Layout) -> Outcome<Vec<SigningKey>> {
+    APPROVERS.iter().map(|(name, _)| open_or_make(&layout.person_key(name))).collect()
 }
 
 /// Reads a P-256 key in PKCS#8 (PEM).

@@ -31,6 +31,8 @@ impl Layout {
     pub fn make(&self) -> Outcome {
         for folder in
             ["platform", "release", "administrator", "provider", "model", "logs", "client"]
+                .into_iter()
+                .chain(["client/people"])
         {
             files::private_folder(&self.root.join(folder))?;
         }
@@ -143,6 +145,11 @@ impl Layout {
     /// The trust file that the edge serves to its page.
     pub fn page_trust(&self) -> PathBuf {
         self.root.join(Party::Edge.name()).join("trust.json")
+    }
+
+    /// The key of somebody who administers or approves, for the client's user.
+    pub fn person_key(&self, name: &str) -> PathBuf {
+        self.client().join("people").join(format!("{name}.key"))
     }
 
     /// The client's folder.

@@ -42,7 +42,10 @@ use self::tee::Tee;
 use crate::commands::model;
 use crate::failure::{Failure, Outcome};
 use crate::files;
-use crate::terminal::Step;
+use crate::terminal::{Step, note};
+
+/// What a party says of a key that is not released to it.
+const REFUSED: &str = "release.refused";
 
 /// What a deployment is made from.
 pub struct Options {
@@ -112,6 +115,7 @@ impl Deployment {
             files::private_folder(&layout.data(party))?;
         }
         let keys = Keys::open(&layout)?;
+        keys.lay_out_people(&layout)?;
         let enclaves = Party::enclaves(cache);
         let root = match tee {
             Tee::Software => Root::Software { jwk: Keys::public(&keys.platform) },
@@ -166,9 +170,17 @@ impl Deployment {
         seed::staff(&client, &self.keys.administrator, &self.accounts).await?;
         step.done();
         let step = Step::begin("model loaded");
-        let loaded = model_state::wait(&client).await;
-        loaded.map_err(|failure| failure.advise(process::tail(&self.layout, Party::Diagnosis)))?;
-        step.done();
+        match model_state::wait(&client).await {
+            Ok(()) => step.done(),
+            // Its owner's decision: the rest works, and who governs must be able to look.
+            Err(failure) if failure.code() == REFUSED => {
+                step.failed();
+                note("  the policy of the model's owner refuses its key; ask: policy why");
+            }
+            Err(failure) => {
+                return Err(failure.advise(process::tail(&self.layout, Party::Diagnosis)));
+            }
+        }
         Ok(client)
     }
 

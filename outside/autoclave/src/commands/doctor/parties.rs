@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use autoclave_base::Problem;
 use autoclave_client::http::Http;
@@ -11,7 +12,10 @@ use autoclave_client::{Client, Options, trust};
 
 use super::{Finding, State};
 use crate::Failure;
+use crate::cli::Kind;
+use crate::commands::policy;
 use crate::deploy::configs::MODEL;
+use crate::deploy::keys::{self, SITE_ADMINISTRATOR};
 use crate::deploy::model_state::trouble;
 use crate::deploy::redis;
 use crate::deploy::running::{RunningParty, RunningState};
@@ -39,18 +43,14 @@ pub(super) async fn look(dir: &Path) -> Vec<Finding> {
         findings.push(ask(party, dir).await);
     }
     findings.push(model(&state.address, dir).await);
+    findings.extend(policies(&state.address, dir).await);
     findings
 }
 
 /// Whether the model is loaded, asked as a client: through the edge, verified and sealed.
 async fn model(address: &str, dir: &Path) -> Finding {
     let name = format!("model {MODEL}");
-    let asked = async {
-        let trust = trust::read(&dir.join("client/trust.json"));
-        let trust = trust.map_err(|error| Failure::new(error.code(), error))?;
-        let options = Options { address: address.to_owned(), trust };
-        trouble(&Client::connect(options).await.map_err(failure)?).await
-    };
+    let asked = async { trouble(&*connected(address, dir).await?).await };
     let finding = match asked.await {
         Ok(None) => return Finding::new(name, State::Good, "loaded, asked through the edge"),
         Ok(Some(told)) => Finding::new(name, State::Bad, format!("{} [{}]", told.error, told.code)),
@@ -58,6 +58,34 @@ async fn model(address: &str, dir: &Path) -> Finding {
     };
     let log = dir.join("logs/diagnosis.log");
     finding.advise(format!("The reason stands in {}", log.display()))
+}
+
+/// Which policy is in force since when, and what waits: asked as the administrator whose key
+/// lies in the client's folder, where one does.
+async fn policies(address: &str, dir: &Path) -> Vec<Finding> {
+    let Ok(key) = keys::read(&dir.join(format!("client/people/{SITE_ADMINISTRATOR}.key"))) else {
+        return Vec::new();
+    };
+    let connected = connected(address, dir).await;
+    let mut findings = Vec::new();
+    for (kind, name) in [(Kind::Release, "policy release"), (Kind::Appraise, "policy appraise")] {
+        let glance = match &connected {
+            Ok(client) => policy::glance(client, kind, key.clone()).await,
+            Err(failure) => Err(failure.clone()),
+        };
+        findings.push(match glance {
+            Ok(glance) => Finding::new(name, State::Good, glance),
+            Err(failure) => Finding::new(name, State::Bad, failure.to_string()),
+        });
+    }
+    findings
+}
+
+async fn connected(address: &str, dir: &Path) -> Result<Arc<Client>, Failure> {
+    let trust = trust::read(&dir.join("client/trust.json"));
+    let trust = trust.map_err(|error| Failure::new(error.code(), error))?;
+    let options = Options { address: address.to_owned(), trust };
+    Client::connect(options).await.map(Arc::new).map_err(failure)
 }
 
 /// What to do after a demo was killed: its parties may have survived it.
