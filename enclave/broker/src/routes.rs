@@ -35,12 +35,13 @@ const UNKNOWN_KEY: Refusal =
 /// The routes, to be reached through attested doors only. Key names contain slashes, so
 /// that both routes on a key share one pattern.
 pub(crate) fn router(broker: Arc<Broker>) -> Router {
+    let governance = broker.governance.routes();
     Router::new()
         .route("/keys", get(list))
         .route("/keys/{*path}", post(release).put(import))
         .route("/refusals", get(refusals))
-        .with_state(broker.clone())
-        .merge(broker.governance.routes())
+        .with_state(broker)
+        .merge(governance)
 }
 
 /// `POST /keys/{name}/release`

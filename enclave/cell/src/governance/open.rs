@@ -49,12 +49,11 @@ impl Governance {
         let read = self.shelf.read(&place(&self.name, owner)).await;
         let read = read.map_err(|error| BootError::role(error.code(), error))?;
         let writing = read.as_ref().map(|(writing, _)| *writing);
-        let outcome = match &read {
-            Some((_, bytes)) => self.taken_up(owner, bytes, configured),
-            None => {
-                let id = PolicyId { name: self.name.clone(), owner: owner.clone() };
-                Ok(genesis(id, configured, self.cell.now()))
-            }
+        let outcome = if let Some((_, bytes)) = &read {
+            self.taken_up(owner, bytes, configured)
+        } else {
+            let id = PolicyId { name: self.name.clone(), owner: owner.clone() };
+            Ok(genesis(id, configured, self.cell.now()))
         };
         let outcome = outcome.map_err(damaged)?;
         if writing.is_some() && outcome.steps.is_empty() {

@@ -112,7 +112,6 @@ async fn people_of_another_institution_see_and_do_nothing() {
     let own = world.get("foreign", "release").await.body;
     assert_eq!((&own["owner"], own["versions"].as_array().unwrap().len()), (&json!("mercy"), 1));
     let tries = [
-        ("release/versions/2/propose", json!({})),
         ("release/versions/2/withdraw", json!({})),
         ("release/dry-run", json!({ "version": 2 })),
         ("other/versions", json!({ "text": STRICT })),
@@ -122,6 +121,8 @@ async fn people_of_another_institution_see_and_do_nothing() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.body["code"], "policy.unknown", "{path}");
     }
+    let alone = world.post("foreign", "release/versions/2/propose", json!({})).await;
+    assert_eq!(alone.body["code"], "policy.no_approvers", "their own policy has one approver");
     assert_eq!(world.get("foreign", "release/versions/2").await.status, StatusCode::NOT_FOUND);
     let theirs = world.get("first", "release/versions/2").await.body["to_approve"].clone();
     let jws = approval(&theirs, "foreign", place.clock.now());

@@ -203,17 +203,11 @@ fn approval(shown: &Value, desk: &Desk, asking: &Asking) -> Outcome<Approval> {
 
 async fn dry_run(mut draft: Value, ask: Option<&Path>, asking: &Asking) -> Outcome {
     let desk = Desk::open(asking).await?;
-    match ask {
-        Some(file) => {
-            draft["ask"] = files::read_json(file)?;
-            let compared = desk.post("/dry-run", &draft).await?;
-            desk.tell(&compared, say::compared);
-        }
-        None => {
-            let run = desk.post("/dry-run", &draft).await?;
-            desk.tell(&run, say::dry_run);
-        }
+    if let Some(file) = ask {
+        draft["ask"] = files::read_json(file)?;
     }
+    let answer = desk.post("/dry-run", &draft).await?;
+    desk.tell(&answer, if ask.is_some() { say::compared } else { say::dry_run });
     Ok(())
 }
 

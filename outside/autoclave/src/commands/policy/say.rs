@@ -196,10 +196,8 @@ fn waits(version: &Value) -> String {
 }
 
 fn approved(by: &Value) -> String {
-    match by.as_array().is_none_or(Vec::is_empty) {
-        true => "the configuration".to_owned(),
-        false => list(by),
-    }
+    let configured = by.as_array().is_none_or(Vec::is_empty);
+    if configured { "the configuration".to_owned() } else { list(by) }
 }
 
 fn list(words: &Value) -> String {
@@ -230,10 +228,10 @@ mod tests {
         });
         let calm = "version 1 of hospital in force since 2026-11-18T11:06:40Z; nothing waits";
         assert_eq!(glance(&policy), calm);
-        policy["versions"][1] = json!({
+        policy["versions"] = json!([{
             "version": 2, "status": { "stage": "locked" },
             "lock": { "seconds_left": 5, "not_before": 1_795_000_100_u64 },
-        });
+        }]);
         assert!(
             glance(&policy)
                 .ends_with("version 2 locked, 5 s left, not before 2026-11-18T11:08:20Z")

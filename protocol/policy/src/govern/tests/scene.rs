@@ -6,8 +6,8 @@ use autoclave_ledger::Label;
 use p256::ecdsa::SigningKey;
 
 use crate::govern::{
-    Approval, Approver, Charter, Checked, Command, Governed, Mode, Person, PolicyId, Stage,
-    VerifiedApproval, apply, genesis,
+    Approval, Approver, Charter, Checked, Command, GovernRefusal, Governed, Mode, Person, PolicyId,
+    Stage, VerifiedApproval, apply, genesis,
 };
 use crate::release_schema;
 
@@ -73,7 +73,7 @@ impl Scene {
     }
 
     pub(super) fn apply(&mut self, command: &Command, now: UnixTime) -> Steps {
-        let outcome = apply(&self.state, command, &charter(), now).map_err(|it| it.code())?;
+        let outcome = apply(&self.state, command, &charter(), now).map_err(GovernRefusal::code)?;
         self.state = outcome.state;
         Ok(outcome.steps.iter().map(|step| step.kind.as_str()).collect())
     }
@@ -130,7 +130,7 @@ impl Scene {
     /// Submits an approval that `signer` signed.
     pub(super) fn submit(&mut self, approval: &Approval, signer: &str, now: UnixTime) -> Steps {
         let jws = approval.sign(&key(signer));
-        let verified = VerifiedApproval::verify(&jws, &charter()).map_err(|it| it.code())?;
+        let verified = VerifiedApproval::verify(&jws, &charter()).map_err(GovernRefusal::code)?;
         self.apply(&Command::Approve(Box::new(verified)), now)
     }
 
