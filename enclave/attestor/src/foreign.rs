@@ -2,12 +2,13 @@
 //! protocol's is, appraised by the same manifest, and a verdict or refusal is a line before
 //! anybody hears of it. The attestor's. No protocol brings a root or a shortcut of its own.
 
-use autoclave_attest::appraise::{Appraisal, appraise};
+use autoclave_attest::appraise::Appraisal;
 use autoclave_attest::evidence::{Evidence, Unbound, Verified};
 use autoclave_base::Digest;
 use autoclave_cell::Refusal;
 use autoclave_ledger::{Event, Label};
 
+use crate::governed;
 use crate::refusal;
 use crate::service::{Attestor, unknown};
 
@@ -19,6 +20,7 @@ pub(crate) const FOREIGN_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Judged {
     pub(crate) verified: Verified,
     pub(crate) appraisal: Appraisal,
+    ruled: governed::Judged,
 }
 
 impl Attestor {
@@ -32,28 +34,31 @@ impl Attestor {
             .map_err(refusal::of_evidence)
     }
 
-    /// Appraises what was verified, by the manifest in force.
+    /// Appraises what was verified, by the manifest and the rules in force.
     pub(crate) fn judge(&self, verified: Verified) -> Result<Judged, Refusal> {
-        let manifest = self.policy.in_force();
-        if self.cell().now() >= manifest.expires() {
+        let (manifest, now) = (self.policy.in_force(), self.cell().now());
+        if now >= manifest.expires() {
             return Err(refusal::MANIFEST_EXPIRED);
         }
-        let appraisal = appraise(&verified, &manifest);
-        Ok(Judged { verified, appraisal })
+        let own = self.cell().measurement();
+        let ruled = governed::judge(&verified, &manifest, &self.governance, own, now);
+        let ruled = ruled.ok_or(refusal::NO_RULES)?;
+        Ok(Judged { verified, appraisal: ruled.appraisal.clone(), ruled })
     }
 
     /// Writes the line of a verdict; only then may `token` leave.
     pub(crate) async fn record(&self, judged: &Judged, token: &str) -> Result<(), Refusal> {
         let claims = judged.verified.claims();
-        self.append(Event::Verdict {
+        let line = self.append(Event::Verdict {
             workload: judged.appraisal.workload.clone().unwrap_or_else(unknown),
             measurement: claims.measurement,
             kind: Label::of(&claims.kind),
             status: Label::of(&judged.appraisal.status),
             token: Digest::of(token),
             policy: judged.appraisal.policy,
-        })
-        .await
+        });
+        self.governance.note(judged.ruled.past(line.await?, self.cell().now()));
+        Ok(())
     }
 
     /// Counts the end of an operation, and writes the line of a refusal before it is told.

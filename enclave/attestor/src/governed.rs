@@ -94,21 +94,21 @@ pub(crate) fn judge(
 
 impl Judged {
     /// What is remembered of the verdict on line `line`.
-    pub(crate) fn past(self, line: u64, now: UnixTime) -> Past {
+    pub(crate) fn past(&self, line: u64, now: UnixTime) -> Past {
         let granted = self.appraisal.status == Status::Affirming;
         let fault = self.appraisal.reasons.first();
         let workload = self.appraisal.workload.as_ref();
         Past {
             operation: Label::code(OPERATION),
             owner: Some(Label::code(OWNER)),
-            policy: Some(self.decider),
+            policy: Some(self.decider.clone()),
             caller: workload.map_or_else(|| Label::code(UNKNOWN_WORKLOAD), Label::of),
             claims: self.ask.principal().digest(),
-            ask: Some(self.ask),
+            ask: Some(self.ask.clone()),
             granted,
             code: fault.map(|fault| Label::code(fault.code())),
-            rules: if granted { self.rules } else { Vec::new() },
-            why: self.why,
+            rules: if granted { self.rules.clone() } else { Vec::new() },
+            why: self.why.clone(),
             first: now,
             last: now,
             count: 1,

@@ -9,10 +9,10 @@
 //! manifest can compute it, and a new manifest is a new policy. Governed Cedar rules may
 //! refuse more; their digest stands in the policy's name and enters the hash.
 
-mod governed;
 mod azure;
 mod endorsements;
 mod foreign;
+mod governed;
 mod keeper;
 pub mod keyring;
 mod keys;

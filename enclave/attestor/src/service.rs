@@ -16,9 +16,9 @@ use autoclave_cell::governance::Governance;
 use autoclave_cell::{BootError, Cell, Refusal};
 use autoclave_ledger::{Event, Label};
 
-use crate::governed;
 use crate::azure::Azure;
 use crate::endorsements::{EndorsementsError, Known};
+use crate::governed;
 use crate::keys::{Keys, KeysError};
 use crate::policy::Policy;
 use crate::refusal;

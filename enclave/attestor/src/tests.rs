@@ -1,9 +1,9 @@
 //! The service in a real cell, and everybody who comes to it.
 
-mod governing;
 mod asking;
 mod azure;
 mod genuine;
+mod governing;
 mod keeping;
 mod scene;
 mod serving;

@@ -102,7 +102,9 @@ impl Attestor {
         for part in &parts {
             match &part.found {
                 Found::Evidence(judged) => self.record(judged, &token).await?,
-                Found::Sample => self.append(self.verdict_on_sample(&token)).await?,
+                Found::Sample => {
+                    self.append(self.verdict_on_sample(&token)).await?;
+                }
             }
         }
         Ok(token)

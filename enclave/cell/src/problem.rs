@@ -2,6 +2,8 @@
 //! codes of the causes for the log. The cell's. Text of an error, a path or input never
 //! stands in either.
 
+use std::num::NonZeroU64;
+
 use autoclave_base::Problem;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -34,7 +36,8 @@ impl Refusal {
     /// was refused is not.
     #[must_use]
     pub const fn at_line(mut self, line: u64) -> Self {
-        self.problem.line = Some(line);
+        // A ledger begins with its genesis: no refusal stands on line 0.
+        self.problem.line = NonZeroU64::new(line);
         self
     }
 

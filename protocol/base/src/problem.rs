@@ -1,6 +1,7 @@
 //! The one shape of an error on every wire: problem details (RFC 9457) with a stable code.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ pub struct Problem {
     pub code: Cow<'static, str>,
     /// The refusal's line in the ledger of who refused, by which an administrator finds why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
+    pub line: Option<NonZeroU64>,
 }
 
 const fn about_blank() -> Cow<'static, str> {

@@ -78,7 +78,7 @@ async fn govern(scene: &Scene, life: &Life, text: &str) {
 
 #[tokio::test]
 async fn governed_rules_refuse_what_the_built_in_checks_affirm_and_say_why() {
-    let scene = Scene::with(&governance());
+    let scene = Scene::with("", &governance());
     let life = scene.start().await.unwrap();
     let before = life.verified(&life.token().await).unwrap();
     assert_eq!(before.claims().submods.cpu0.policy_id, policy_id(None));
@@ -110,7 +110,7 @@ async fn governed_rules_refuse_what_the_built_in_checks_affirm_and_say_why() {
 
 #[tokio::test]
 async fn governed_rules_affirm_nothing_and_stand_in_the_policy_hash() {
-    let scene = Scene::with(&governance());
+    let scene = Scene::with("", &governance());
     let life = scene.start().await.unwrap();
     govern(&scene, &life, OPEN).await;
     let debug = Subject { debug: true, ..clinic() };
@@ -133,7 +133,7 @@ async fn governed_rules_affirm_nothing_and_stand_in_the_policy_hash() {
 
 #[tokio::test]
 async fn whoever_governs_reaches_an_attestor_whose_rules_refuse_everything() {
-    let scene = Scene::with(&governance());
+    let scene = Scene::with("", &governance());
     let life = scene.start().await.unwrap();
     govern(&scene, &life, r#"@id("no") forbid(principal, action, resource);"#).await;
     assert!(life.verified(&life.token().await).is_none());

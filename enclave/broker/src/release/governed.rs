@@ -1,6 +1,8 @@
 //! Releases under a governed policy: by its institution's rules alone, explained by the line
 //! that the refused caller is told.
 
+use std::num::NonZeroU64;
+
 use autoclave_attest::dpop::{self, Facts};
 use autoclave_attest::jwk::Jwk;
 use autoclave_cell::policy::govern::Approval;
@@ -73,9 +75,9 @@ impl Desk {
         let path = format!("/keys/{key}/release");
         let chain = caller(workload, 3).chain(self.world.cell(), &path);
         let released = self.world.broker.release(&chain, key, None).await;
-        released
-            .map(|key| key.version)
-            .map_err(|refusal| (refusal.code().to_owned(), refusal.problem().line))
+        released.map(|key| key.version).map_err(|refusal| {
+            (refusal.code().to_owned(), refusal.problem().line.map(NonZeroU64::get))
+        })
     }
 }
 
