@@ -13,6 +13,10 @@ use crate::event;
 /// How often it looks (seconds): well below the shortest lock.
 const ROUND_SECONDS: u64 = 2;
 
+/// Rounds between two writings of what was decided: each changes the state, which the ledger
+/// is told, and half a minute of words is little to lose.
+const ROUNDS_PER_WRITING: u32 = 15;
+
 /// Longest time of a lock (seconds) that a kill of the enclave makes it serve again.
 const GRAIN_SECONDS_MAX: u64 = 60;
 
@@ -29,19 +33,30 @@ pub(super) fn spawn(governance: &Arc<Governance>) {
 async fn keep(governance: Weak<Governance>) {
     let mut rounds = interval(Duration::from_secs(ROUND_SECONDS));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for number in 1_u32.. {
         rounds.tick().await;
         let Some(governance) = governance.upgrade() else { return };
-        round(&governance).await;
+        tick(&governance).await;
+        if number.is_multiple_of(ROUNDS_PER_WRITING) {
+            write(&governance);
+        }
     }
 }
 
-/// One look.
+/// One look, at everything.
 pub(super) async fn round(governance: &Governance) {
+    tick(governance).await;
+    write(governance);
+}
+
+async fn tick(governance: &Governance) {
     if let Err(refusal) = governance.tick().await {
         let reason = refusal.cause().unwrap_or("governance.refused");
         event!(ERROR, "governance.not_passed", reason = reason);
     }
+}
+
+fn write(governance: &Governance) {
     if let Err(error) = governance.journal.keep() {
         event!(WARN, "governance.decisions_not_kept", reason = error.code());
     }
