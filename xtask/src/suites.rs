@@ -1,6 +1,7 @@
 //! The suites of `cargo xtask test`, in the order in which they run. Each says what it
 //! needs and how it is skipped where that cannot be had.
 
+mod azure;
 mod broken;
 mod cached;
 mod evidence;
@@ -129,6 +130,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "replicas",
         what: "two brokers on one PostgreSQL, killed and cut off",
         run: replicas::replicas,
+    },
+    Suite {
+        name: "azure-attestation",
+        what: "Azure's client library against an attestor, over genuine evidence",
+        run: azure::attestation,
     },
     Suite {
         name: "sealer",
