@@ -7,6 +7,7 @@ mod cached;
 mod evidence;
 mod hsm;
 mod kbs;
+mod keyvault;
 mod pages;
 mod policy;
 mod portals;
@@ -114,6 +115,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "policy",
         what: "a policy changed by two people, and why somebody was refused",
         run: policy::policy,
+    },
+    Suite {
+        name: "azure-keyvault",
+        what: "Azure's client for Key Vault, unmodified, against the broker",
+        run: keyvault::keyvault,
     },
     Suite {
         name: "interop",

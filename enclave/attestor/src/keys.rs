@@ -119,6 +119,7 @@ impl InUse {
 /// The line first, then the state: a key without its line is never used.
 async fn store(cell: &Cell, ring: Keyring, action: &'static str) -> Result<InUse, KeysError> {
     let event = Event::KeyChange {
+        institution: None,
         key: key_name(),
         version: ring.generation(),
         action: Label::code(action),

@@ -9,6 +9,7 @@ use autoclave_cell::policy::release_schema;
 use autoclave_ledger::Label;
 use serde::Deserialize;
 
+use crate::akv::KeyVaultSettings;
 use crate::kbs::config::KbsSettings;
 use crate::storage::StorageSettings;
 
@@ -18,7 +19,7 @@ use crate::storage::StorageSettings;
 pub struct Settings {
     /// `[policy]`
     pub policy: PolicySettings,
-    /// `[[keys]]`: no other keys exist.
+    /// `[[keys]]`: those that there are without an administrator's making them.
     #[serde(default)]
     pub keys: Vec<KeySettings>,
     /// `[[administrators]]`
@@ -32,6 +33,17 @@ pub struct Settings {
     pub storage: StorageSettings,
     /// `[kbs]`: the service for guests of Confidential Containers, where there is one.
     pub kbs: Option<KbsSettings>,
+    /// `[key_vault]`: the API of Azure Key Vault, where it is wanted.
+    pub key_vault: Option<KeyVaultSettings>,
+}
+
+impl Settings {
+    /// The institutions that somebody acts for.
+    pub(crate) fn institutions(&self) -> Vec<Label> {
+        let callers = self.key_vault.iter().flat_map(|it| &it.callers);
+        let all = self.administrators.iter().chain(callers);
+        all.map(|it| it.institution.clone()).collect()
+    }
 }
 
 /// `[policy]`

@@ -41,6 +41,10 @@ when { resource.purpose == "model" && principal.workload == "diagnosis" && princ
 permit(principal is Workload, action == Action::"release", resource == Key::"records/clinic")
 when { principal.workload == "clinic" };
 
+@id("backups-by-clinic")
+permit(principal is Workload, action in [Action::"wrap", Action::"unwrap"], resource)
+when { resource.purpose == "backup" && resource.owner == "acme" && principal.workload == "clinic" };
+
 @id("hardware-only")
 permit(principal is Workload, action == Action::"release", resource == Key::"records/vault")
 when { principal.hw_backed };
@@ -50,13 +54,28 @@ pub(crate) fn signing_key(seed: u8) -> SigningKey {
     SigningKey::from_slice(&[seed; 32]).unwrap()
 }
 
-fn jwk(key: &SigningKey) -> Jwk {
+/// The address of the vaults, the issuer of tokens for releases there, and its key.
+pub(crate) const VAULT: &str = "https://vault.test";
+pub(crate) const AUTHORITY: &str = "https://authority.test";
+pub(crate) const AUTHORITY_SEED: u8 = 31;
+
+/// A JSON object as TOML has it in one line.
+fn inline(json: &serde_json::Value) -> String {
+    let member = |(name, value): (&String, &serde_json::Value)| format!("{name} = {value}");
+    let members: Vec<_> = json.as_object().unwrap().iter().map(member).collect();
+    format!("{{ {} }}", members.join(", "))
+}
+
+pub(crate) fn jwk(key: &SigningKey) -> Jwk {
     Jwk::signing(key.verifying_key())
 }
 
 /// The settings of the broker in tests: administrator 1 is of acme, 2 of mercy.
 pub(crate) fn settings() -> Settings {
-    let [acme, mercy] = [1, 2].map(|seed| jwk(&signing_key(seed)).thumbprint());
+    let [acme, mercy, second, caller] =
+        [1, 2, 3, 4].map(|seed| jwk(&signing_key(seed)).thumbprint());
+    let authority = serde_json::to_value(jwk(&signing_key(AUTHORITY_SEED))).unwrap();
+    let authority = inline(&authority);
     let text = format!(
         r#"
 [policy]
@@ -88,6 +107,23 @@ jkt = "{acme}"
 name = "mercy-keys"
 institution = "mercy"
 jkt = "{mercy}"
+
+[[administrators]]
+name = "acme-second"
+institution = "acme"
+jkt = "{second}"
+
+[key_vault]
+url = "{VAULT}"
+
+[[key_vault.callers]]
+name = "acme-sidecar"
+institution = "acme"
+jkt = "{caller}"
+
+[[key_vault.authorities]]
+issuer = "{AUTHORITY}"
+keys = [{authority}]
 "#
     );
     toml::from_str(&text).unwrap()
@@ -194,6 +230,7 @@ impl Caller {
 
 /// A broker on a running cell.
 pub(crate) struct World {
+    pub(crate) clock: Clock,
     pub(crate) running: Running,
     pub(crate) broker: Arc<Broker>,
 }
@@ -210,10 +247,10 @@ impl World {
         settings: Settings,
         clock: Clock,
     ) -> Self {
-        let mut running = cell_at(folder, clock).await;
+        let mut running = cell_at(folder, clock.clone()).await;
         running.ready().await.unwrap();
         let broker = Broker::open(running.cell().clone(), settings).await.unwrap();
-        Self { running, broker: Arc::new(broker) }
+        Self { clock, running, broker: Arc::new(broker) }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -244,12 +281,9 @@ pub(crate) async fn cell(folder: &std::path::Path) -> Running {
     cell_at(folder, Clock::manual(NOW)).await
 }
 
-async fn cell_at(folder: &std::path::Path, clock: Clock) -> Running {
-    let key = |seed| {
-        let json = serde_json::to_value(jwk(&signing_key(seed))).unwrap();
-        let member = |(name, value): (&String, &serde_json::Value)| format!("{name} = {value}");
-        json.as_object().unwrap().iter().map(member).collect::<Vec<_>>().join(", ")
-    };
+/// A cell without a role, by a clock of the test's.
+pub(crate) async fn cell_at(folder: &std::path::Path, clock: Clock) -> Running {
+    let key = |seed| inline(&serde_json::to_value(jwk(&signing_key(seed))).unwrap());
     let config = format!(
         r#"
 profile = "development"
@@ -259,9 +293,9 @@ listen_sealed = "127.0.0.1:0"
 data_dir = {folder:?}
 [trust]
 issuer = "{ISSUER}"
-release_keys = [{{ {} }}]
+release_keys = [{}]
 [development]
-software_root = {{ {} }}
+software_root = {}
 "#,
         key(12),
         key(11)

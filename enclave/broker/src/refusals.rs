@@ -69,9 +69,9 @@ impl Refused {
             key: recorded.key().cloned(),
             resource: None,
             owner,
-            workload: Some(caller.workload().clone()),
-            measurement: Some(caller.measurement()),
-            token: Some(caller.digest()),
+            workload: caller.workload().cloned(),
+            measurement: caller.measurement(),
+            token: Some(caller.token()),
             why: recorded.why().to_vec(),
         }
     }

@@ -1,43 +1,75 @@
-//! The vault: the configured keys, held in sealed state. The data owners'. A key is set
-//! after its line in the ledger and before anybody is told, and is never shown.
+//! The vault: keys by institution and name, with versions, in sealed records. The data
+//! owners'. Whoever wants a key needs a [`Tenant`], which is one institution's and knows no
+//! other's; a key changes after its line in the ledger, and no function here shows one.
+
+mod change;
+mod cipher;
+mod configured;
+mod material;
+mod record;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::collections::{BTreeMap, BTreeSet};
 
+use autoclave_base::UnixTime;
 use autoclave_base::ids::KeyName;
-use autoclave_base::{Secret, UnixTime};
+use autoclave_cell::StateError;
 use autoclave_cell::ledger::{AppendError, Ledger};
-use autoclave_cell::release::KEY_BYTES;
-use autoclave_cell::{SealedState, StateError};
-use autoclave_ledger::{Event, Label};
-use rand::CryptoRng;
+use autoclave_ledger::Label;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use zeroize::Zeroizing;
 
 use crate::config::KeySettings;
-use crate::versions::{Version, Versions};
+use crate::keep::{KeepError, Kept};
 
-/// Why the vault did not open, or did not take a key.
+pub(crate) use change::NewKey;
+pub use change::{Change, Imported};
+pub use cipher::{CIPHERTEXT_BYTES_MIN, CipherError, PLAIN_BYTES_MAX};
+pub(crate) use material::Material;
+pub use material::{Curve, OCT_BYTES};
+pub(crate) use record::{KeyRecord, Public, Version};
+pub use record::{Origin, PolicyText, State, Terms, Unusable, VERSIONS_MAX};
+
+/// Keys of one institution: more are a mistake in a program.
+pub const KEYS_MAX: usize = 4096;
+
+/// Why the vault did not open, or did not take a change.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// There is no such key in the configuration, or none of this institution.
+    /// There is no such key, or none of this institution.
     #[error("no such key")]
     Unknown,
     /// The configuration names a key twice.
     #[error("the configuration names the key {0} twice")]
     Repeated(KeyName),
-    /// What the state holds under this name is no key.
-    #[error("the state holds no key under {0}")]
+    /// A name of an institution with a slash would be two.
+    #[error("the institution's name has a slash")]
+    Institution,
+    /// What is kept under this name is no key.
+    #[error("no key is kept under {0}")]
     Damaged(KeyName),
+    /// There is such a key already, or it is of another origin.
+    #[error("the key exists already")]
+    Exists,
+    /// The change is not allowed as the key stands.
+    #[error("the key does not allow the change")]
+    Forbidden,
+    /// A key needs an end, after its beginning and after now.
+    #[error("the key has no end, or one that is over")]
+    Expiry,
+    /// No room for one more key or version.
+    #[error("no room for one more")]
+    Full,
     /// The ledger took no line; nothing has changed.
     #[error("the change could not be recorded")]
     Ledger(#[from] AppendError),
-    /// The state could not be written; nothing has changed.
+    /// The store failed; nothing has changed.
     #[error("the change could not be kept")]
+    Keep(#[from] KeepError),
+    /// The state of an earlier form could not be read.
+    #[error("the state could not be read")]
     State(#[from] StateError),
 }
 
@@ -47,9 +79,15 @@ impl VaultError {
         match self {
             Self::Unknown => "keys.unknown",
             Self::Repeated(_) => "keys.repeated",
+            Self::Institution => "keys.institution",
             Self::Damaged(_) => "keys.damaged",
+            Self::Exists => "keys.exists",
+            Self::Forbidden => "keys.forbidden",
+            Self::Expiry => "keys.expiry",
+            Self::Full => "keys.full",
             Self::Ledger(_) => "keys.not_recorded",
-            Self::State(_) => "keys.not_kept",
+            Self::Keep(KeepError::Conflict) => "keys.conflict",
+            Self::Keep(_) | Self::State(_) => "keys.not_kept",
         }
     }
 }
@@ -74,169 +112,146 @@ pub struct VersionView {
     pub version: u32,
     /// When it was made or imported.
     pub made: UnixTime,
-}
-
-/// The result of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Imported {
-    /// The version that the key has now.
-    pub version: u32,
-    /// False where the same key was there already.
-    pub changed: bool,
-}
-
-/// Who sets a key, as the ledger tells it.
-#[derive(Debug, Clone)]
-pub struct Change<'a> {
-    /// When.
-    pub now: UnixTime,
-    /// `created`, `imported`.
-    pub action: &'a str,
-    /// By whom.
-    pub by: &'a Label,
+    /// How it stands.
+    pub state: State,
+    /// From when it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixTime>,
+    /// From when it is not used any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<UnixTime>,
 }
 
 /// All keys of the broker.
 pub struct Vault {
-    keys: BTreeMap<KeyName, Slot>,
+    kept: Kept,
+    ledger: Ledger,
+    configured: BTreeMap<KeyName, KeySettings>,
+    institutions: BTreeSet<Label>,
     /// Held while a key changes, so that no two changes take the same number.
     changing: Mutex<()>,
 }
 
-struct Slot {
-    settings: KeySettings,
-    versions: RwLock<Option<Versions>>,
+/// The keys of one institution. Every way to a key leads through one, and the only ways to
+/// one are [`Vault::tenant`], for an institution that was proved or that rules will judge,
+/// and [`Vault::owner_of`].
+#[derive(Clone)]
+pub struct Tenant<'v> {
+    vault: &'v Vault,
+    institution: Label,
 }
 
 impl Vault {
-    /// Reads the configured keys from the state.
-    pub fn open(settings: Vec<KeySettings>, state: &SealedState) -> Result<Self, VaultError> {
-        let mut keys = BTreeMap::new();
+    /// The vault in `kept`, with the configured keys in their places.
+    pub fn new(
+        settings: Vec<KeySettings>,
+        administered: impl IntoIterator<Item = Label>,
+        kept: Kept,
+        ledger: Ledger,
+    ) -> Result<Self, VaultError> {
+        let owners = settings.iter().map(|it| it.owner.clone());
+        let institutions: BTreeSet<Label> = owners.chain(administered).collect();
+        if institutions.iter().any(|it| it.as_str().contains('/')) {
+            return Err(VaultError::Institution);
+        }
+        let mut configured = BTreeMap::new();
         for settings in settings {
             let name = settings.name.clone();
-            let versions = match state.get(&place(&name)) {
-                Some(bytes) => Some(
-                    Versions::from_bytes(bytes.expose())
-                        .ok_or_else(|| VaultError::Damaged(name.clone()))?,
-                ),
-                None => None,
-            };
-            let slot = Slot { settings, versions: RwLock::new(versions) };
-            if keys.insert(name.clone(), slot).is_some() {
+            if configured.insert(name.clone(), settings).is_some() {
                 return Err(VaultError::Repeated(name));
             }
         }
-        Ok(Self { keys, changing: Mutex::new(()) })
+        Ok(Self { kept, ledger, configured, institutions, changing: Mutex::new(()) })
     }
 
-    /// Makes the keys that the configuration says the broker makes, where they are not
-    /// there yet.
-    pub async fn generate(
-        &self,
-        state: &SealedState,
-        ledger: &Ledger,
-        by: &Label,
-        now: UnixTime,
-        rng: &mut (impl CryptoRng + Send),
-    ) -> Result<(), VaultError> {
-        for (name, slot) in self.keys.iter().filter(|(_, slot)| slot.settings.generate) {
-            if slot.read().is_none() {
-                let mut secret = Zeroizing::new([0; KEY_BYTES]);
-                rng.fill_bytes(&mut *secret);
-                let change = Change { now, action: "created", by };
-                self.set(name, Secret::new(*secret), &change, state, ledger).await?;
+    /// The keys of `institution`, if the broker serves it.
+    pub fn tenant(&self, institution: &Label) -> Option<Tenant<'_>> {
+        let institution = self.institutions.get(institution)?.clone();
+        Some(Tenant { vault: self, institution })
+    }
+
+    /// The keys of the institution that the configuration names as the owner of this key.
+    pub fn owner_of(&self, name: &KeyName) -> Option<Tenant<'_>> {
+        let settings = self.configured.get(name)?;
+        Some(Tenant { vault: self, institution: settings.owner.clone() })
+    }
+
+    /// All institutions that the broker serves.
+    pub fn institutions(&self) -> impl Iterator<Item = &Label> {
+        self.institutions.iter()
+    }
+}
+
+impl Tenant<'_> {
+    /// Whose keys these are.
+    pub const fn institution(&self) -> &Label {
+        &self.institution
+    }
+
+    /// The key of that name; a configured one that was never set is there without versions.
+    pub(crate) async fn key(&self, name: &KeyName) -> Result<Option<KeyRecord>, VaultError> {
+        Ok(self.read(name).await?.map(|(record, _)| record).or_else(|| self.declared(name)))
+    }
+
+    /// The key's record with its version, if one was written.
+    async fn read(&self, name: &KeyName) -> Result<Option<(KeyRecord, u64)>, VaultError> {
+        let Some(opened) = self.vault.kept.get(&self.place(name)).await? else { return Ok(None) };
+        let record = KeyRecord::from_bytes(&opened.bytes);
+        let record = record.ok_or_else(|| VaultError::Damaged(name.clone()))?;
+        Ok(Some((record, opened.version)))
+    }
+
+    /// The keys' names, in order.
+    pub async fn names(&self) -> Result<Vec<KeyName>, VaultError> {
+        let prefix = self.prefix();
+        let kept = self.vault.kept.list(&prefix).await?;
+        let kept = kept.iter().filter_map(|it| KeyName::parse(it.strip_prefix(&prefix)?).ok());
+        let own = self.vault.configured.values().filter(|it| it.owner == self.institution);
+        let all: BTreeSet<_> = own.map(|it| it.name.clone()).chain(kept).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    /// The keys as administrators see them.
+    pub async fn views(&self) -> Result<Vec<KeyView>, VaultError> {
+        let mut views = Vec::new();
+        for name in self.names().await? {
+            if let Some(record) = self.key(&name).await? {
+                views.push(self.view(name, &record));
             }
         }
-        Ok(())
+        Ok(views)
     }
 
-    /// Sets a key: the line first, then the state, then what is released. The same key as
-    /// the current one changes nothing.
-    pub async fn set(
-        &self,
-        name: &KeyName,
-        secret: Secret<[u8; KEY_BYTES]>,
-        change: &Change<'_>,
-        state: &SealedState,
-        ledger: &Ledger,
-    ) -> Result<Imported, VaultError> {
-        let slot = self.keys.get(name).ok_or(VaultError::Unknown)?;
-        let _changing = self.changing.lock().await;
-        let next = match slot.read().as_ref() {
-            Some(versions) if versions.current().secret.same_as(&secret) => {
-                let version = versions.current().number;
-                return Ok(Imported { version, changed: false });
-            }
-            Some(versions) => versions.next(secret, change.now),
-            None => Versions::first(secret, change.now),
+    /// One key as administrators see it.
+    pub(crate) fn view(&self, name: KeyName, record: &KeyRecord) -> KeyView {
+        let view = |it: &Version| VersionView {
+            version: it.number,
+            made: it.made,
+            state: it.state,
+            not_before: it.not_before,
+            expires: it.expires,
         };
-        let version = next.current().number;
-        ledger.append(key_change(name, version, change)).await?;
-        let bytes = next.to_bytes().map_err(|_| VaultError::Damaged(name.clone()))?;
-        state.put(&place(name), &bytes)?;
-        *slot.versions.write().unwrap_or_else(PoisonError::into_inner) = Some(next);
-        Ok(Imported { version, changed: true })
+        let versions = record.versions().iter().map(view).collect();
+        let (owner, purpose) = (self.institution.clone(), record.purpose.clone());
+        KeyView { name, owner, purpose, versions }
     }
 
-    /// Who owns a key.
-    pub fn owner(&self, name: &KeyName) -> Option<&Label> {
-        self.keys.get(name).map(|slot| &slot.settings.owner)
+    /// A configured key before it was set.
+    fn declared(&self, name: &KeyName) -> Option<KeyRecord> {
+        let settings = self.settings(name)?;
+        Some(KeyRecord::new(Origin::Configured, settings.purpose.clone(), None))
     }
 
-    /// The keys of one institution.
-    pub fn of_owner(&self, owner: &Label) -> Vec<KeyView> {
-        let own = self.keys.values().filter(|slot| slot.settings.owner == *owner);
-        own.map(Slot::view).collect()
+    fn settings(&self, name: &KeyName) -> Option<&KeySettings> {
+        self.vault.configured.get(name).filter(|it| it.owner == self.institution)
     }
 
-    /// What rules may know of a version of a key: the current one, if none is named.
-    pub(crate) fn describe(&self, name: &KeyName, version: Option<u32>) -> Option<Described<'_>> {
-        let slot = self.keys.get(name)?;
-        let versions = slot.read();
-        let versions = versions.as_ref()?;
-        let version = version.unwrap_or(versions.current().number);
-        let settings = &slot.settings;
-        versions.find(version).map(|found| Described { settings, version: found.number })
+    fn prefix(&self) -> String {
+        format!("keys/{}/", self.institution)
     }
 
-    /// Lends a version of a key to `work`, which keeps nothing of it.
-    pub(crate) fn lend<T>(
-        &self,
-        name: &KeyName,
-        version: u32,
-        work: impl FnOnce(&Version) -> T,
-    ) -> Option<T> {
-        let versions = self.keys.get(name)?.read();
-        versions.as_ref()?.find(version).map(work)
+    /// Institutions have no slash in their names, so that no two places are one.
+    fn place(&self, name: &KeyName) -> String {
+        format!("keys/{}/{name}", self.institution)
     }
-}
-
-/// A key as rules see it.
-pub(crate) struct Described<'a> {
-    pub(crate) settings: &'a KeySettings,
-    pub(crate) version: u32,
-}
-
-impl Slot {
-    /// Versions are replaced whole, so that a panic elsewhere leaves them consistent.
-    fn read(&self) -> RwLockReadGuard<'_, Option<Versions>> {
-        self.versions.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn view(&self) -> KeyView {
-        let KeySettings { name, owner, purpose, .. } = self.settings.clone();
-        let view = |it: &Version| VersionView { version: it.number, made: it.made };
-        let versions = self.read().as_ref().map(|all| all.all().map(view).collect());
-        KeyView { name, owner, purpose, versions: versions.unwrap_or_default() }
-    }
-}
-
-fn key_change(name: &KeyName, version: u32, change: &Change<'_>) -> Event {
-    let (key, action) = (name.clone(), Label::of_claim(change.action));
-    Event::KeyChange { key, version, action, by: change.by.clone() }
-}
-
-/// Where the state keeps a key.
-fn place(name: &KeyName) -> String {
-    format!("key:{name}")
 }

@@ -58,6 +58,7 @@ fn main() -> Any<()> {
 fn event() -> Any<Event> {
     let digest = Digest::of("bench");
     Ok(Event::Release {
+        institution: None,
         key: KeyName::parse("model/brain-mri")?,
         version: 1,
         workload: WorkloadName::parse("diagnosis")?,

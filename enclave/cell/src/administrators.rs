@@ -103,9 +103,8 @@ impl Administrators {
         Self { by_key, proofs: Mutex::new(ProofBook::default()) }
     }
 
-    /// The holder of a key, if that is an administrator; that they hold it is for the caller
-    /// to see.
-    pub fn by_key(&self, key: &Thumbprint) -> Option<&Administrator> {
+    /// Whose key this is. For whoever has verified that it signed what was asked for.
+    pub fn of_key(&self, key: &Thumbprint) -> Option<&Administrator> {
         self.by_key.get(key)
     }
 

@@ -13,6 +13,7 @@ use autoclave_attest::runtime::ReportData;
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Secret, UnixTime};
+use autoclave_seal::PublicSealingKey;
 use autoclave_seal::fresh::{FreshnessRefusal, ReplayCache};
 use autoclave_seal::request::Opened;
 use autoclave_seal::wrap::{UnwrapRefusal, Wrapped};
@@ -200,6 +201,11 @@ impl Cell {
     /// A peer at `url` (`http://host:port`), to be believed only as `workload`.
     pub fn peer(self: &Arc<Self>, workload: WorkloadName, url: &str) -> Result<Peer, BootError> {
         Ok(Peer::new(self.clone(), workload, BaseUrl::parse(url)?))
+    }
+
+    /// The keys that others seal and wrap to, as this enclave's tokens name them.
+    pub fn sealing_keys(&self) -> Vec<PublicSealingKey> {
+        self.identity.sealing().public()
     }
 
     /// Opens a secret that was wrapped to one of this enclave's sealing keys.

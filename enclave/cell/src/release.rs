@@ -7,6 +7,7 @@ use std::sync::Arc;
 use autoclave_base::ids::KeyName;
 use autoclave_base::{Digest, Problem, Secret, jcs};
 use autoclave_seal::wrap::Wrapped;
+use axum::body::Bytes;
 use http::{Method, Request};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,25 @@ pub const REFUSED: &str = "release.refused";
 
 /// Bytes of every key in a broker.
 pub const KEY_BYTES: usize = 32;
+
+/// How long a key may be used after the broker was last asked, in seconds: the bound within
+/// which a revocation takes effect where the key is already. Whoever cannot ask gives the
+/// key up at the end as well, so that cutting the line to the broker keeps nothing alive.
+pub const LEASE_SECONDS_MAX: u64 = 120;
+
+/// How often a holder asks, in seconds: some times within a lease, so that a broker that
+/// starts again costs nobody a key.
+pub const LEASE_SECONDS_ASKED: u64 = 30;
+
+/// The broker's answer to a holder that asks whether it may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// Which version.
+    pub version: u32,
+    /// For how long from now on.
+    pub seconds: u64,
+}
 
 /// The broker's answer: a key that only the holder of one token's keys can open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,10 +116,26 @@ pub async fn obtain(
     broker: &Peer,
     key: &KeyName,
 ) -> Result<ObtainedKey, ObtainError> {
-    let mut request = Request::new(axum::body::Bytes::new());
+    let answer = ask(broker, &format!("/keys/{key}/release"), Bytes::new()).await?;
+    let released: ReleasedKey =
+        serde_json::from_slice(&answer).map_err(|_| ObtainError::Malformed)?;
+    open(cell, &released, key)
+}
+
+/// Asks `broker` whether a version of `key` that was obtained may be used further, and for
+/// how many seconds.
+pub async fn renew(broker: &Peer, key: &KeyName, version: u32) -> Result<u64, ObtainError> {
+    let body = Bytes::from(format!(r#"{{"version":{version}}}"#));
+    let answer = ask(broker, &format!("/keys/{key}/lease"), body).await?;
+    let lease: Lease = serde_json::from_slice(&answer).map_err(|_| ObtainError::Malformed)?;
+    let own = lease.version == version;
+    own.then(|| lease.seconds.min(LEASE_SECONDS_MAX)).ok_or(ObtainError::Malformed)
+}
+
+async fn ask(broker: &Peer, path: &str, body: Bytes) -> Result<Bytes, ObtainError> {
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() =
-        format!("/keys/{key}/release").parse().map_err(|_| ObtainError::Malformed)?;
+    *request.uri_mut() = path.parse().map_err(|_| ObtainError::Malformed)?;
     let answer = broker.send(request, &[]).await?;
     if answer.status().is_server_error() {
         return Err(ObtainError::Unavailable);
@@ -108,9 +144,7 @@ pub async fn obtain(
         let refused = Problem::parse(answer.body()).is_some_and(|it| it.code == REFUSED);
         return Err(if refused { ObtainError::Refused } else { ObtainError::Malformed });
     }
-    let released: ReleasedKey =
-        serde_json::from_slice(answer.body()).map_err(|_| ObtainError::Malformed)?;
-    open(cell, &released, key)
+    Ok(answer.into_body())
 }
 
 fn open(cell: &Cell, released: &ReleasedKey, key: &KeyName) -> Result<ObtainedKey, ObtainError> {

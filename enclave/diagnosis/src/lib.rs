@@ -44,9 +44,10 @@ pub async fn build(cell: Arc<Cell>, config: Config) -> Result<Routes, BootError>
     let broker = Arc::new(cell.peer(broker, &config.broker.url)?);
     let shelf = Arc::new(Shelf::new(&config.models));
     fill(&cell, &broker, &runtime, &shelf, config.models).await;
+    let clock = Arc::clone(&cell);
     let service = Service::new(cell, Arc::clone(&shelf), &runtime, config.callers);
     let routes = Routes::sealed(http::router(Arc::new(service)));
-    Ok(routes.ready_when(move || shelf.ready().map_err(ShelfRefusal::code)))
+    Ok(routes.ready_when(move || shelf.ready(clock.now()).map_err(ShelfRefusal::code)))
 }
 
 /// The engine; its native library, where it has one, must be among the measured ones.
@@ -63,7 +64,7 @@ fn start_engine(cell: &Cell, config: &Config) -> Result<Runtime, BootError> {
     }
 }
 
-/// One attempt for each model, then a keeper in the background for those that failed.
+/// One attempt for each model, then a keeper in the background for each.
 async fn fill(
     cell: &Arc<Cell>,
     broker: &Arc<Peer>,
@@ -78,9 +79,8 @@ async fn fill(
         let (cell, broker) = (Arc::clone(cell), Arc::clone(broker));
         let (runtime, shelf) = (Arc::clone(runtime), Arc::clone(shelf));
         let keeper = Keeper { cell, broker, runtime, shelf, model };
-        if !keeper.attempt().await {
-            let cell = Arc::clone(&keeper.cell);
-            cell.spawn(keeper.keep_trying());
-        }
+        keeper.attempt().await;
+        let cell = Arc::clone(&keeper.cell);
+        cell.spawn(keeper.keep());
     }
 }

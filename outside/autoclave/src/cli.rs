@@ -2,12 +2,15 @@
 //! They belong to people: each has a sentence that says what it does.
 //! Nothing here does anything.
 
+mod broker;
 mod policy;
 pub mod watch;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use broker::{BreakGlass, Broker, BrokerCommand, Keys, Revocable, State};
 
 use crate::deploy::party::CacheKind;
 use crate::deploy::tee::Tee;
@@ -60,6 +63,8 @@ pub enum Command {
     Witness(watch::Witness),
     /// Attack a deployment of your own, and say what refused each attack.
     Probe(watch::Probe),
+    /// Govern an institution's keys at the broker.
+    Broker(Broker),
     /// Say what this machine offers and whether a demo on it is well.
     Doctor(Doctor),
 }

@@ -23,6 +23,7 @@ async fn main() -> ExitCode {
         Command::Tpm(tpm) => commands::tpm::run(tpm).await,
         Command::Witness(witness) => commands::witness::run(witness).await,
         Command::Probe(probe) => commands::probe::run(probe).await,
+        Command::Broker(broker) => commands::broker::run(broker).await,
         Command::Doctor(doctor) => commands::doctor::run(doctor).await,
     };
     match outcome {

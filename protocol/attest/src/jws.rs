@@ -78,7 +78,7 @@ pub fn sign(typ: &str, kid: &str, payload: &impl Serialize, key: &SigningKey) ->
 }
 
 /// As [`sign`], with the public key beside its name, for verifiers that ask for it.
-pub(crate) fn sign_with_jwk(
+pub fn sign_with_jwk(
     typ: &str,
     kid: Option<&str>,
     payload: &impl Serialize,
@@ -144,7 +144,7 @@ impl<'a> Unverified<'a> {
     }
 
     /// The key that the header brings along: proves possession, never trust.
-    pub(crate) fn jwk(&self) -> Option<Jwk> {
+    pub fn jwk(&self) -> Option<Jwk> {
         serde_json::from_value(self.header.jwk.clone()?).ok()
     }
 

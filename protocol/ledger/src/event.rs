@@ -67,6 +67,9 @@ pub enum Event {
     },
     /// The broker let a key go; the line precedes the key.
     Release {
+        /// Whose key, where the configuration does not declare it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        institution: Option<Label>,
         /// Which key.
         key: KeyName,
         /// Which of its versions.
@@ -239,14 +242,91 @@ pub enum Event {
     },
     /// A key was made, imported, rotated or revoked.
     KeyChange {
+        /// Whose key, where no configuration declares it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        institution: Option<Label>,
         /// Which key.
         key: KeyName,
         /// Which of its versions.
         version: u32,
-        /// `created`, `imported`, `rotated` or `revoked`.
+        /// `created`, `imported`, `rotated`, `revoked`, ….
         action: Label,
         /// Who did it.
         by: Label,
+    },
+    /// The broker let a key go for a token in the way of Azure Key Vault; the line precedes
+    /// the key.
+    SecureRelease {
+        /// Whose key.
+        institution: Label,
+        /// Which key.
+        key: KeyName,
+        /// Which of its versions.
+        version: u32,
+        /// The token's issuer, as a digest: an address is no code.
+        authority: Digest,
+        /// The token.
+        token: Digest,
+        /// The key's release policy.
+        policy: Digest,
+        /// The public key that the key is wrapped to, as a digest.
+        target: Digest,
+        /// How it is wrapped.
+        wrapping: Label,
+        /// Who called.
+        by: Label,
+    },
+    /// Attested code used a key without its leaving the broker; the line precedes the answer.
+    KeyUse {
+        /// Whose key.
+        institution: Label,
+        /// Which key.
+        key: KeyName,
+        /// Which of its versions.
+        version: u32,
+        /// `wrap`, `unwrap` or `rewrap`.
+        action: Label,
+        /// Who used it.
+        workload: WorkloadName,
+        /// The token of who used it.
+        token: Digest,
+        /// The rules that permitted it, at most [`crate::RULES_MAX`].
+        rules: Vec<Label>,
+    },
+    /// An institution withdrew its trust in something; its keys do not reach it any more.
+    Revocation {
+        /// Which institution.
+        institution: Label,
+        /// `workload`, `measurement` or `token`.
+        kind: Label,
+        /// Which one.
+        what: Label,
+        /// The revocation's number, from 1.
+        serial: u64,
+        /// By whom.
+        by: Label,
+    },
+    /// A release outside of the rules: asked for, approved by a second person, used,
+    /// reviewed.
+    BreakGlass {
+        /// Whose key.
+        institution: Label,
+        /// The case's random name.
+        case: Label,
+        /// `asked`, `approved`, `used`, `ended` or `reviewed`.
+        action: Label,
+        /// Which key.
+        key: KeyName,
+        /// For which code.
+        workload: WorkloadName,
+        /// As measured.
+        measurement: Digest,
+        /// Why, as a code; the outcome, where it was reviewed.
+        purpose: Label,
+        /// The person, or the broker.
+        by: Label,
+        /// Until when, in seconds since 1970.
+        until: u64,
     },
 }
 
@@ -269,6 +349,10 @@ impl Event {
             Self::PolicyStep { .. } => "policy_step",
             Self::Kept { .. } => "kept",
             Self::KeyChange { .. } => "key_change",
+            Self::SecureRelease { .. } => "secure_release",
+            Self::KeyUse { .. } => "key_use",
+            Self::Revocation { .. } => "revocation",
+            Self::BreakGlass { .. } => "break_glass",
         }
     }
 
@@ -277,7 +361,8 @@ impl Event {
         match self {
             Self::Release { rules, .. }
             | Self::ResourceRelease { rules, .. }
-            | Self::Access { rules, .. } => rules,
+            | Self::Access { rules, .. }
+            | Self::KeyUse { rules, .. } => rules,
             _ => &[],
         }
     }

@@ -146,6 +146,7 @@ async fn generate(cell: &Cell) -> Result<RsaKey, KeysError> {
 /// The line first, then the state: a key without its line is never used.
 async fn store(cell: &Cell, ring: &Ring, action: &'static str) -> Result<(), KeysError> {
     let event = Event::KeyChange {
+        institution: None,
         key: key_name(),
         version: ring.generation,
         action: Label::code(action),

@@ -74,7 +74,9 @@ impl Desk {
     async fn release(&self, workload: &str, key: &str) -> Result<u32, (String, Option<u64>)> {
         let path = format!("/keys/{key}/release");
         let chain = caller(workload, 3).chain(self.world.cell(), &path);
-        let released = self.world.broker.release(&chain, key, None).await;
+        let name = autoclave_base::ids::KeyName::parse(key).unwrap();
+        let tenant = self.world.broker.vault.owner_of(&name);
+        let released = self.world.broker.release(&chain, (tenant.as_ref(), key), None).await;
         released.map(|key| key.version).map_err(|refusal| {
             (refusal.code().to_owned(), refusal.problem().line.map(NonZeroU64::get))
         })

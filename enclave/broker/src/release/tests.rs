@@ -1,21 +1,18 @@
-use autoclave_base::{Digest, Secret};
+use autoclave_base::Digest;
 use autoclave_cell::Entropy;
-use autoclave_cell::policy::PolicyBook;
+use autoclave_cell::governance::Policies as _;
+use autoclave_cell::release::{INFO, ReleasedKey, binding};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
 use crate::fixtures::{Caller, NOW, World, caller, settings};
-use crate::vault::Change;
+use crate::revoke::Revoked;
+use crate::vault::{Change, Material, State};
 
 async fn world() -> (World, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (World::open(folder.path(), settings()).await, folder)
-}
-
-fn policy() -> Arc<InForce> {
-    let book = PolicyBook::load(crate::fixtures::RULES, &crate::schema()).unwrap();
-    Arc::new(InForce::configured(book, NOW))
 }
 
 fn name(text: &str) -> KeyName {
@@ -25,9 +22,8 @@ fn name(text: &str) -> KeyName {
 async fn import(world: &World, key: &str, byte: u8) {
     let by = Label::of_claim("acme-keys");
     let change = Change { now: NOW, action: "imported", by: &by };
-    let (state, ledger) = (world.cell().state(), world.cell().ledger());
-    let secret = Secret::new([byte; 32]);
-    world.broker.vault.set(&name(key), secret, &change, state, ledger).await.unwrap();
+    let tenant = world.broker.vault.owner_of(&name(key)).unwrap();
+    tenant.set(&name(key), Material::oct(vec![byte; 32]), &change).await.unwrap();
 }
 
 async fn ask(
@@ -37,7 +33,8 @@ async fn ask(
     version: Option<u32>,
 ) -> Result<ReleasedKey, String> {
     let chain = caller.chain(world.cell(), &format!("/keys/{key}/release"));
-    let released = world.broker.release(&chain, key, version).await;
+    let tenant = KeyName::parse(key).ok().and_then(|key| world.broker.vault.owner_of(&key));
+    let released = world.broker.release(&chain, (tenant.as_ref(), key), version).await;
     released.map_err(|refusal| refusal.code().to_owned())
 }
 
@@ -155,22 +152,59 @@ async fn the_version_before_is_released_by_its_number() {
     assert_eq!((before.version, open(&diagnosis, &before)), (1, vec![7; 32]));
 }
 
+/// Decides a release of the model's key to diagnosis, with what is read now.
+async fn decided(world: &World) -> Decided {
+    let key = name("model/brain-mri");
+    let tenant = world.broker.vault.owner_of(&key).unwrap();
+    let record = tenant.key(&key).await.unwrap();
+    let caller = super::Caller::Workload(Box::new(caller("diagnosis", 3).token));
+    let key = (Some(tenant.institution()), "model/brain-mri");
+    let asked = Asked::new(caller, Action::Release, key, Which::Current, NOW);
+    let revoked = Revoked::default();
+    let policy = world.broker.governance.policy_for(tenant.institution());
+    let facts = Facts { policy, record: record.as_ref(), revoked: &revoked, cases: &[] };
+    decide(asked, &facts)
+}
+
+async fn wrapped(world: &World, recorded: RecordedRelease) -> Result<ReleasedKey, WrapError> {
+    let key = name("model/brain-mri");
+    let tenant = world.broker.vault.owner_of(&key).unwrap();
+    let record = tenant.key(&key).await.unwrap();
+    wrap(recorded, record.as_ref(), NOW, &mut Entropy)
+}
+
+async fn granted(world: &World) -> RecordedRelease {
+    let decided = decided(world).await;
+    let Recorded::Release(recorded) = record(decided, world.cell().ledger()).await.unwrap() else {
+        panic!("refused");
+    };
+    assert!(recorded.line() < world.cell().ledger().size());
+    assert_eq!(world.lines().last().unwrap()["event"], "release");
+    recorded
+}
+
 #[tokio::test]
 async fn a_version_that_went_between_the_steps_is_not_wrapped() {
     let (world, _folder) = world().await;
     import(&world, "model/brain-mri", 7).await;
-    let (vault, ledger) = (&world.broker.vault, world.cell().ledger());
-    let policy = policy();
-    let asked = Asked::new(&caller("diagnosis", 3).token, "model/brain-mri", None, NOW);
-    let Recorded::Release(recorded) = record(decide(asked, &policy, vault), ledger).await.unwrap()
-    else {
-        panic!("refused");
-    };
-    assert!(recorded.line() < ledger.size());
-    assert_eq!(world.lines().last().unwrap()["event"], "release");
+    let recorded = granted(&world).await;
     import(&world, "model/brain-mri", 8).await;
     import(&world, "model/brain-mri", 9).await;
-    assert_eq!(wrap(recorded, vault, &mut Entropy), Err(WrapError::Gone));
+    assert_eq!(wrapped(&world, recorded).await, Err(WrapError::Gone));
+}
+
+#[tokio::test]
+async fn a_version_that_was_revoked_between_the_steps_is_not_wrapped() {
+    let (world, _folder) = world().await;
+    for state in [State::Disabled, State::Revoked, State::Destroyed] {
+        import(&world, "model/brain-mri", state as u8).await;
+        let recorded = granted(&world).await;
+        let (key, by) = (name("model/brain-mri"), Label::of_claim("acme-keys"));
+        let change = Change { now: NOW, action: "changed", by: &by };
+        let tenant = world.broker.vault.owner_of(&key).unwrap();
+        tenant.set_state(&key, recorded.version(), state, &change).await.unwrap();
+        assert_eq!(wrapped(&world, recorded).await, Err(WrapError::Gone), "{state:?}");
+    }
 }
 
 #[tokio::test]
@@ -178,8 +212,6 @@ async fn deciding_alone_leaves_no_trace() {
     let (world, _folder) = world().await;
     import(&world, "model/brain-mri", 7).await;
     let before = world.lines().len();
-    let policy = policy();
-    let asked = Asked::new(&caller("diagnosis", 3).token, "model/brain-mri", None, NOW);
-    assert!(matches!(decide(asked, &policy, &world.broker.vault), Decided::Granted(_)));
+    assert!(matches!(decided(&world).await, Decided::Granted(_)));
     assert_eq!(world.lines().len(), before);
 }

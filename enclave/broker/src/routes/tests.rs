@@ -99,7 +99,10 @@ async fn refusals_are_for_administrators() {
     let (world, _folder) = world().await;
     let chain = caller("clinic", 3).chain(world.cell(), "/keys/model/brain-mri/release");
     send(&world, MODEL, Some(1), &secret(7)).await;
-    world.broker.release(&chain, "model/brain-mri", None).await.unwrap_err();
+    let model = KeyName::parse("model/brain-mri").unwrap();
+    let tenant = world.broker.vault.owner_of(&model);
+    let key = (tenant.as_ref(), "model/brain-mri");
+    world.broker.release(&chain, key, None).await.unwrap_err();
     let route = ("GET", "/refusals");
     let (status, answer) = send(&world, route, Some(1), &Value::Null).await;
     assert_eq!(status, 200);
@@ -138,7 +141,7 @@ async fn a_release_route_must_end_so() {
 
 #[test]
 fn a_release_request_is_empty_or_names_a_version() {
-    let version = |body: &str| release_request(body.as_bytes()).map(|it| it.version);
+    let version = |body: &str| version_request(body.as_bytes()).map(|it| it.version);
     assert_eq!(version("").unwrap(), None);
     assert_eq!(version("{}").unwrap(), None);
     assert_eq!(version(r#"{"version":3}"#).unwrap(), Some(3));

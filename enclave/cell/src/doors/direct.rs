@@ -20,7 +20,7 @@ use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{BootError, Cell};
+use crate::{BootError, Cell, Refusal};
 
 /// `id-pe-cmw` (draft-ietf-rats-msg-wrap, section 7): a conceptual message wrapper in a
 /// certificate.
@@ -44,6 +44,18 @@ impl Certificate {
         let key = certified(cell.workload().as_str(), cell.signing_key(), token)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
         Ok(())
+    }
+}
+
+impl Cell {
+    /// A certificate (DER) of this enclave's signing key, with its token where it has one:
+    /// whoever reads it can verify the enclave like any other.
+    pub async fn certificate(&self) -> Result<Vec<u8>, Refusal> {
+        let token = self.token().await.ok();
+        certified(self.workload().as_str(), self.signing_key(), token.as_deref())
+            .ok()
+            .and_then(|key| Some(key.cert.first()?.to_vec()))
+            .ok_or(Refusal::internal("cell.certificate"))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn live() -> Json<Value> {
 }
 
 pub(super) async fn ready(State(service): OfService) -> Answer<Value> {
-    service.shelf.ready().map_err(|unready| not_ready(unready.code()))?;
+    service.shelf.ready(service.cell.now()).map_err(|unready| not_ready(unready.code()))?;
     Ok(Json(json!({ "ready": true })))
 }
 

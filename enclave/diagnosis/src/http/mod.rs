@@ -59,7 +59,7 @@ impl Service {
     }
 
     fn find(&self, model: &str, version: Option<&str>) -> Result<Arc<Resident>, Refusal> {
-        self.shelf.find(model, version).map_err(|unfit| match unfit {
+        self.shelf.find(model, version, self.cell.now()).map_err(|unfit| match unfit {
             ShelfRefusal::Unknown => refusal(unfit.code()),
             ShelfRefusal::NotReady(code) => not_ready(code),
         })

@@ -1,6 +1,6 @@
 //! Kills each enclave in the middle of what it answers for, with -9, at every kind of system
-//! call between two steps and at random moments: the broker within key releases, the
-//! attestor within tokens, the diagnosis enclave within results, the clinic within
+//! call between two steps and at random moments: the broker within key releases, by its own
+//! way and by Azure Key Vault's, the attestor within tokens, the diagnosis enclave within results, the clinic within
 //! admissions and diagnoses. Then starts it again and reads the ledger. Nothing may have
 //! left without its line, and nothing accepted may be lost. Run by `cargo xtask test killed`.
 //!
@@ -9,11 +9,14 @@
 mod clinic;
 #[path = "../common/mod.rs"]
 mod common;
+mod vault;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use autoclave::deploy::Deployment;
 use autoclave::deploy::configs::MODEL_KEY;
+use autoclave::deploy::layout::Layout;
 use autoclave::deploy::party::Party;
 use autoclave_base::ids::ImagingStudyId;
 use autoclave_client::{Image, Patient, Session, idempotency_key};
@@ -42,8 +45,14 @@ const KEY_WAIT: Duration = Duration::from_secs(8);
 #[tokio::main]
 async fn main() -> Any<()> {
     let folder = std::env::args().nth(1).ok_or("usage: killed FOLDER")?;
-    let mut scene = Scene::start(&PathBuf::from(folder)).await?;
+    let options = scene::options(&PathBuf::from(folder))?;
+    drop(Deployment::prepare(&options)?);
+    vault::describe(&Layout::new(&options.dir)?)?;
+    // Once more: the authority stands in the broker's measured configuration.
+    drop(Deployment::prepare(&options)?);
+    let mut scene = Scene::start_prepared(&options, async |_, _| Ok(())).await?;
     say(releases(&mut scene).await?);
+    say(vault::releases(&mut scene).await?);
     say(tokens(&mut scene).await?);
     say(answers(&mut scene).await?);
     say(clinic::admissions(&mut scene).await?);

@@ -2,6 +2,7 @@
 //! They belong to the person at the terminal.
 //! Each ends in success only if what it was asked for holds.
 
+pub mod broker;
 pub mod code;
 pub mod collateral;
 mod connect;

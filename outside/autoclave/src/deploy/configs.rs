@@ -62,6 +62,7 @@ pub fn write(layout: &Layout, facts: &Facts<'_>) -> Outcome {
         let table = match party {
             Party::Redis => continue,
             Party::Edge => edge(facts),
+            Party::Broker => watched(broker(layout, facts)?, &witnesses),
             _ => watched(enclave(party, facts)?, &witnesses),
         };
         let text = toml::to_string(&table);
@@ -119,6 +120,22 @@ fn edge(facts: &Facts<'_>) -> Table {
         ("page".to_owned(), table([("trust", text("edge/trust.json"))])),
         ("parties".to_owned(), table(parties.map(|(name, url)| (name, text(url))))),
     ])
+}
+
+/// The broker with its vault for clients of Azure Key Vault, at its direct door. Beside the
+/// demo's own attestor it takes the tokens of an authority that somebody who tries such
+/// clients described in a file: `{"issuer", "keys": [JWK…]}`.
+fn broker(layout: &Layout, facts: &Facts<'_>) -> Outcome<Table> {
+    let mut all = enclave(Party::Broker, facts)?;
+    let url = format!("https://localhost:{}", facts.ports.direct(Party::Broker).port());
+    let mut vault = vec![("url", text(url))];
+    let described = layout.authority();
+    if described.exists() {
+        let authority: serde_json::Value = files::read_json(&described)?;
+        vault.push(("authorities", Value::Array(vec![value(&authority)?])));
+    }
+    all.insert("key_vault".to_owned(), table(vault));
+    Ok(all)
 }
 
 fn enclave(party: Party, facts: &Facts<'_>) -> Outcome<Table> {

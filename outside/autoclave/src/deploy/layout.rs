@@ -122,6 +122,11 @@ impl Layout {
         self.root.join("provider/brain-mri.key")
     }
 
+    /// An authority beside the demo's attestor, where somebody described one.
+    pub fn authority(&self) -> PathBuf {
+        self.root.join("authority.json")
+    }
+
     /// The digest of the model that the sealed file holds.
     pub fn model_digest(&self) -> PathBuf {
         self.root.join("model/brain-mri.digest")

@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Event> {
             policy: digest,
         },
         Event::Release {
+            institution: Some(label("acme")),
             key: key.clone(),
             version: 3,
             workload: workload.clone(),
@@ -63,7 +64,7 @@ pub(crate) fn all() -> Vec<Event> {
             request: digest,
             response: digest,
             token: digest,
-            caller: workload,
+            caller: workload.clone(),
         },
         Event::PolicyChange { name: label("release"), from: Some(digest), to: digest },
         Event::PolicyStep {
@@ -77,7 +78,51 @@ pub(crate) fn all() -> Vec<Event> {
             approval: Some(digest),
         },
         Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
-        Event::KeyChange { key, version: 3, action: label("rotated"), by: label("administrator") },
+        Event::KeyChange {
+            institution: Some(label("acme")),
+            key: key.clone(),
+            version: 3,
+            action: label("rotated"),
+            by: label("administrator"),
+        },
+        Event::SecureRelease {
+            institution: label("acme"),
+            key: key.clone(),
+            version: 3,
+            authority: digest,
+            token: digest,
+            policy: digest,
+            target: digest,
+            wrapping: label("RSA_AES_KEY_WRAP_256"),
+            by: label("administrator"),
+        },
+        Event::KeyUse {
+            institution: label("acme"),
+            key: key.clone(),
+            version: 3,
+            action: label("unwrap"),
+            workload: workload.clone(),
+            token: digest,
+            rules: vec![label("use.model")],
+        },
+        Event::Revocation {
+            institution: label("acme"),
+            kind: label("workload"),
+            what: label("diagnosis"),
+            serial: 9,
+            by: label("administrator"),
+        },
+        Event::BreakGlass {
+            institution: label("acme"),
+            case: label("7c"),
+            action: label("approved"),
+            key,
+            workload,
+            measurement: digest,
+            purpose: label("emergency-care"),
+            by: label("administrator"),
+            until: 1_800_000_000,
+        },
     ]
     .into_iter()
     .chain(of_guests())
@@ -130,9 +175,18 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
         Event::Verdict { workload, measurement, kind, status, token, policy } => {
             vec![workload, measurement, kind, status, token, policy]
         }
-        Event::Release { key, version, workload, measurement, token, policy, rules } => {
+        Event::Release {
+            institution,
+            key,
+            version,
+            workload,
+            measurement,
+            token,
+            policy,
+            rules,
+        } => {
             let fixed: Vec<&dyn LogSafe> = vec![key, version, workload, measurement, token, policy];
-            [fixed, each(rules)].concat()
+            [fixed, maybe(institution.as_ref()), each(rules)].concat()
         }
         Event::ResourceRelease {
             institution,
@@ -176,7 +230,38 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
         Event::Kept { store, serial, digest } => {
             [vec![store as &dyn LogSafe, serial], maybe(digest.as_ref())].concat()
         }
-        Event::KeyChange { key, version, action, by } => vec![key, version, action, by],
+        Event::KeyChange { institution, key, version, action, by } => {
+            [vec![key as &dyn LogSafe, version, action, by], maybe(institution.as_ref())].concat()
+        }
+        Event::SecureRelease {
+            institution,
+            key,
+            version,
+            authority,
+            token,
+            policy,
+            target,
+            wrapping,
+            by,
+        } => vec![institution, key, version, authority, token, policy, target, wrapping, by],
+        Event::KeyUse { institution, key, version, action, workload, token, rules } => {
+            let fixed: Vec<&dyn LogSafe> = vec![institution, key, version, action, workload, token];
+            [fixed, each(rules)].concat()
+        }
+        Event::Revocation { institution, kind, what, serial, by } => {
+            vec![institution, kind, what, serial, by]
+        }
+        Event::BreakGlass {
+            institution,
+            case,
+            action,
+            key,
+            workload,
+            measurement,
+            purpose,
+            by,
+            until,
+        } => vec![institution, case, action, key, workload, measurement, purpose, by, until],
     }
 }
 
