@@ -2,6 +2,7 @@
 //! They belong to the person at the terminal.
 //! Each ends in success only if what it was asked for holds.
 
+pub mod certificate;
 pub mod code;
 pub mod collateral;
 mod connect;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod receipt;
+pub mod release;
 pub mod token;
 pub mod tpm;
 pub mod witness;
