@@ -17,6 +17,7 @@ mod keeper;
 pub mod keyring;
 mod keys;
 mod policy;
+mod references;
 mod refusal;
 mod routes;
 mod service;
@@ -35,12 +36,16 @@ use autoclave_cell::{BootError, Cell, Routes};
 pub use azure::AzureSettings;
 pub use settings::Settings;
 
+use references::References;
 use service::Attestor;
 
 /// Builds the role: opens keys and manifest, and begins to keep both fresh.
 pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Routes, BootError> {
+    let signers = settings.attestor.corim_signers.clone();
+    let references = Arc::new(References::open(&cell, signers)?);
     let attestor = Arc::new(Attestor::open(cell, settings).await?);
     keeper::spawn(&attestor);
     let governed = attestor.governance.routes();
-    Ok(Routes::sealed(governed).with_plain(routes::routes(attestor)))
+    let plain = routes::routes(attestor).merge(references::routes(references));
+    Ok(Routes::sealed(governed).with_plain(plain))
 }

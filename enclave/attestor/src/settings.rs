@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use autoclave_attest::corim::CorimKey;
 use autoclave_attest::token::TOKEN_LIFE_SECONDS;
 use autoclave_cell::administrators::AdministratorSettings;
 use autoclave_cell::governance::GovernanceSettings;
@@ -33,6 +34,9 @@ pub struct AttestorSettings {
     /// The release manifest (JWS), read again whenever it changes. Its signature counts,
     /// not its place.
     pub manifest: PathBuf,
+    /// Keys whose signed reference values (`CoRIM`) are taken: P-256 or P-384, as JWK.
+    #[serde(default)]
+    pub corim_signers: Vec<CorimKey>,
     /// How long a key signs tokens, at least a token's life.
     #[serde(default = "key_life")]
     pub key_life_seconds: u64,

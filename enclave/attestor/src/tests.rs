@@ -5,6 +5,7 @@ mod azure;
 mod genuine;
 mod governing;
 mod keeping;
+mod references;
 mod scene;
 mod serving;
 mod trustee;

@@ -2,8 +2,13 @@
 //! no other code gets. One trait, one implementation for each kind of TEE. A role never
 //! asks which kind it runs on.
 
+mod azure;
+mod named;
+mod nitro;
+mod sgx;
 mod software;
 mod tpm;
+mod vm;
 
 #[cfg(test)]
 mod tests;
@@ -14,13 +19,15 @@ use autoclave_attest::evidence::{Evidence, Measured, TeeKind};
 use autoclave_attest::runtime::ReportData;
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Secret, UnixTime};
+use autoclave_device::DeviceError;
 use autoclave_tpm::{PlatformError, TpmError};
 use p256::ecdsa::SigningKey;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub use self::azure::ImdsError;
 use self::software::Software;
-use self::tpm::Measuring;
 use crate::limits;
 use crate::machine::Machine;
 
@@ -28,7 +35,11 @@ use crate::machine::Machine;
 #[derive(Debug, thiserror::Error)]
 pub enum AttesterError {
     /// The platform was named in a form that is not known.
-    #[error("the platform must be given as software:PATH or tpm:PATH")]
+    #[error(
+        "the platform must be given as software:KEY, tpm:FILE, or tdx:, snp:, sgx:, azure: or \
+         nitro: (each with a path where its interface is elsewhere), these with +tpm:DEVICE or \
+         +once if their state's secret is not the TEE's own"
+    )]
     Unknown,
     /// The platform's key file cannot be read.
     #[error("the platform key cannot be read")]
@@ -42,6 +53,24 @@ pub enum AttesterError {
     /// The TPM does not do what was asked.
     #[error(transparent)]
     Tpm(#[from] TpmError),
+    /// The kernel's interface to the TEE does not do what was asked.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Azure's host service does not do what was asked.
+    #[error(transparent)]
+    Imds(#[from] ImdsError),
+    /// There is no report of Azure's paravisor in the TPM.
+    #[error("the TPM holds no report of Azure's paravisor: this is no confidential VM on Azure")]
+    NotAzure,
+    /// The paravisor's report stays over other bytes.
+    #[error("Azure's paravisor makes no new report: does another program ask it all the time?")]
+    NotReflected,
+    /// The TEE has no secret to give.
+    #[error(
+        "this TEE gives no secret for sealed state: add +tpm:/dev/tpmrm0 to the platform where \
+         the VM's own TPM is inside its protection, or +once for state that ends with the process"
+    )]
+    NoSealingSecret,
     /// The launcher's log is none.
     #[error("the launcher's log is malformed")]
     Log,
@@ -65,6 +94,11 @@ impl AttesterError {
             Self::Malformed => "platform.malformed",
             Self::Platform(error) => error.code(),
             Self::Tpm(error) => error.code(),
+            Self::Device(error) => error.code(),
+            Self::Imds(error) => error.code(),
+            Self::NotAzure => "platform.not_azure",
+            Self::NotReflected => "platform.not_reflected",
+            Self::NoSealingSecret => "platform.no_sealing_secret",
             Self::Log => "platform.log",
             Self::LogDiffers => "platform.log_differs",
             Self::RegistersDiffer => "platform.registers_differ",
@@ -107,26 +141,22 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// From the command line: `software:PATH`, a P-256 key in PKCS#8 (PEM), or `tpm:PATH`,
-    /// the description of a machine that a launcher started this enclave on.
+    /// From the command line: `software:PATH`, a P-256 key in PKCS#8 (PEM); `tpm:PATH`, the
+    /// description of a machine that a launcher started this enclave on; `tdx:`, `snp:`,
+    /// `sgx:`, `azure:` or `nitro:`, a TEE whose interface is where the kernel has it, or at
+    /// the path after the colon. Those may be followed by `+tpm:DEVICE` or `+once`: where the
+    /// secret of sealed state comes from, if not from the TEE.
     pub fn parse(text: &str) -> Result<Self, AttesterError> {
-        if let Some(path) = text.strip_prefix("tpm:") {
-            return Ok(Self::new(Measuring::open(path.as_ref())?));
-        }
-        let path = text.strip_prefix("software:").ok_or(AttesterError::Unknown)?;
-        let pem = std::fs::read_to_string(path).map_err(AttesterError::Unreadable)?;
-        let key = pem.parse().map_err(|_| AttesterError::Malformed)?;
-        Ok(Self::software(key))
+        named::open(text).map(Self::of)
     }
 
     /// No TEE: `key` signs in its place. Not confidential.
     pub fn software(key: SigningKey) -> Self {
-        Self::new(Software::new(key))
+        Self::of(Arc::new(Software::new(key)))
     }
 
-    fn new(attester: impl Attester + 'static) -> Self {
-        let turns = Arc::new(Semaphore::new(limits::QUOTES_AT_ONCE_MAX));
-        Self { attester: Arc::new(attester), turns }
+    fn of(attester: Arc<dyn Attester>) -> Self {
+        Self { attester, turns: Arc::new(Semaphore::new(limits::QUOTES_AT_ONCE_MAX)) }
     }
 
     /// The kind.
@@ -156,4 +186,10 @@ impl Platform {
     pub(crate) fn attester(&self) -> &dyn Attester {
         self.attester.as_ref()
     }
+}
+
+/// Evidence whose body is JSON of the kind's own members.
+fn evidence(kind: TeeKind, body: &impl Serialize) -> Evidence {
+    // Texts always have a JSON form; an empty body would be refused.
+    Evidence { kind, body: serde_json::to_string(body).unwrap_or_default() }
 }

@@ -111,7 +111,7 @@ where
     let (switch, stop) = Stop::new();
     let addresses = listeners.addresses;
     let open = listeners.serve(&doors, &certificate, &stop)?;
-    let passport = keep_passport(&cell, &certificate)?;
+    let passport = keep_passport(&cell, &certificate, addresses.direct.is_some())?;
     let keepers = keepers(&cell, witnesses);
     let tasks = EndOnDrop(cell.tasks.clone());
     let role = AbortOnDrop(tokio::spawn(async move {
@@ -252,14 +252,16 @@ async fn agree(
     Ok(agreed?)
 }
 
-/// The attestor has nobody to ask; its certificate carries no token.
+/// The attestor has nobody to ask for a token; its certificate carries its own evidence.
 fn keep_passport(
     cell: &Arc<Cell>,
     certificate: &Arc<Certificate>,
+    direct: bool,
 ) -> Result<Option<AbortOnDrop<()>>, BootError> {
     if cell.relying.is_none() {
         certificate.renew(cell, None).map_err(|error| BootError::setup("cell.tls", error))?;
-        return Ok(None);
+        let keeping = doors::evidenced::keep(cell.clone(), certificate.clone());
+        return Ok(direct.then(|| AbortOnDrop(tokio::spawn(keeping))));
     }
     let keeping = passport::keep(cell.clone(), cell.passport.clone(), certificate.clone());
     Ok(Some(AbortOnDrop(tokio::spawn(keeping))))

@@ -11,7 +11,10 @@ use crate::state::StateError;
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     /// The command line is not `CONFIG.toml --platform KIND:PATH`.
-    #[error("usage: {0} CONFIG.toml --platform software:PATH")]
+    #[error(
+        "usage: {0} CONFIG.toml --platform PLATFORM: software:KEY, tpm:FILE, tdx:, snp:, sgx:, \
+         azure: or nitro:; `autoclave doctor` says which of them this machine is"
+    )]
     Usage(String),
     /// The configuration file cannot be read.
     #[error("the configuration cannot be read")]

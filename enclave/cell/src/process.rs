@@ -15,7 +15,8 @@ use crate::boot::{Launch, Running, start};
 use crate::{BootError, Cell, Clock, Machine, Network, Platform, Routes, event, telemetry};
 
 /// Runs the enclave `workload` until SIGTERM or SIGINT: `BINARY CONFIG.toml --platform
-/// software:PATH` (or `tpm:PATH`). `build` makes the role's routes from the cell and its settings.
+/// PLATFORM`, as [`Platform::parse`] takes it. `build` makes the role's routes from the cell and
+/// its settings.
 pub fn run<C, B, F, R>(workload: &'static str, build: B) -> ExitCode
 where
     C: DeserializeOwned + Send + 'static,

@@ -6,7 +6,9 @@ mod support;
 
 use std::sync::Arc;
 
+use autoclave_attest::certificate::{self, CertificateRefusal};
 use autoclave_attest::chain::{self, Facts, Link, Signer};
+use autoclave_attest::evidence::Endorsements;
 use autoclave_attest::token::{self, KeySet};
 use autoclave_base::ids::WorkloadName;
 use autoclave_base::{Digest, Problem, b64};
@@ -23,6 +25,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use support::{Site, World, parse};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
@@ -242,20 +245,43 @@ impl ServerCertVerifier for Any {
     }
 }
 
-#[tokio::test]
-async fn the_direct_door_shows_its_token_and_leads_to_the_same_router() {
-    let scene = Scene::new().await;
+async fn at_the_direct_door(running: &Running) -> TlsStream<tokio::net::TcpStream> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Any))
         .with_no_client_auth();
-    let address = scene.back.addresses().direct.unwrap();
+    let address = running.addresses().direct.unwrap();
     let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
     let server = ServerName::try_from("localhost").unwrap();
-    let mut tls = TlsConnector::from(Arc::new(config)).connect(server, tcp).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(server, tcp).await.unwrap()
+}
 
+/// Nobody gives the attestor a token: it shows its own evidence, over the key of its door.
+#[tokio::test]
+async fn the_attestor_s_certificate_carries_its_evidence() {
+    let world = World::new().await;
+    let (trust, now) = (world.trust(), world.clock.now());
+    let verified = loop {
+        let tls = at_the_direct_door(&world.attestor).await;
+        let shown = tls.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+        match certificate::verify(&shown, &trust, &Endorsements::new(), now) {
+            Ok(verified) => break verified,
+            // Right after the start it says nothing yet.
+            Err(CertificateRefusal::NoEvidence) => tokio::task::yield_now().await,
+            Err(refusal) => panic!("{refusal}"),
+        }
+    };
+    assert_eq!(verified.claims().measurement, world.attestor.cell().measurement());
+    assert_eq!(verified.made(), now);
+    assert!(verified.runtime().jwks().is_some(), "it vouches for the keys of its tokens");
+}
+
+#[tokio::test]
+async fn the_direct_door_shows_its_token_and_leads_to_the_same_router() {
+    let scene = Scene::new().await;
+    let mut tls = at_the_direct_door(&scene.back).await;
     let certificate = tls.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     let shown = token_of(&certificate);
     let own = scene.back.cell().token().await.unwrap();

@@ -75,5 +75,8 @@ pub(crate) const RC_AUTH_FAIL: u32 = 0x08e;
 pub(crate) const RC_BAD_AUTH: u32 = 0x0a2;
 pub(crate) const RC_POLICY_FAIL: u32 = 0x09d;
 pub(crate) const RC_INTEGRITY: u32 = 0x09f;
+/// `TPM_RC_RETRY`: the command was not begun; it is to be sent again. A TPM says so when it
+/// must first note that a key with a password is used.
+pub(crate) const RC_RETRY: u32 = 0x922;
 /// `TPM_RC_LOCKOUT`
 pub(crate) const RC_LOCKOUT: u32 = 0x921;

@@ -26,6 +26,9 @@ pub use key::{AK_HANDLE, AkPublic, Quote};
 pub use pcr::{FIRST_OURS, PCRS, PCRS_ALL, Pcrs};
 pub use platform::{Platform, PlatformError};
 
+/// How often a command is sent that the TPM asks to have again. The kernel does the same.
+const ATTEMPTS_MAX: usize = 5;
+
 /// One conversation with a TPM. It ends when dropped; nothing of it stays in the TPM's few
 /// slots for objects and sessions.
 pub struct Tpm {
@@ -105,8 +108,13 @@ impl Tpm {
     }
 
     fn run(&mut self, command: Command) -> Result<Response, TpmError> {
-        let form = command.form();
-        let answer = self.link.exchange(&command.into_bytes())?;
-        Response::parse(answer, form)
+        let (form, bytes) = (command.form(), command.into_bytes());
+        for _ in 1..ATTEMPTS_MAX {
+            match Response::parse(self.link.exchange(&bytes)?, form) {
+                Err(error) if error.is(code::RC_RETRY) => {}
+                outcome => return outcome,
+            }
+        }
+        Response::parse(self.link.exchange(&bytes)?, form)
     }
 }

@@ -56,6 +56,9 @@ pub enum Command {
     /// Keep what vendors say of their platforms: fetch it, and carry it to other machines.
     #[command(subcommand)]
     Collateral(Collateral),
+    /// Work with what a release key says.
+    #[command(subcommand)]
+    Release(Release),
     /// Enrol machines whose TPM measures what they start.
     #[command(subcommand)]
     Tpm(Tpm),
@@ -261,6 +264,54 @@ pub enum Token {
         /// Where and whom.
         #[command(flatten)]
         connection: Connection,
+    },
+    /// Verify the evidence in a certificate of the attestor's direct door.
+    Certificate(Certificate),
+}
+
+/// `token certificate`
+#[derive(Debug, Args)]
+pub struct Certificate {
+    /// The certificate (DER or PEM); or see `--connect`.
+    #[arg(required_unless_present = "connect", conflicts_with = "connect")]
+    pub file: Option<PathBuf>,
+    /// Take it from the door that listens here, `HOST:PORT`, over TLS.
+    #[arg(long)]
+    pub connect: Option<String>,
+    /// The trust file.
+    #[arg(long, default_value = ".autoclave/client/trust.json")]
+    pub trust: PathBuf,
+    /// The release manifest (JWS) that must name the code; without it the measurement is
+    /// shown, and nobody says whose it is.
+    #[arg(long)]
+    pub manifest: Option<PathBuf>,
+    /// The workload that the manifest must name it as.
+    #[arg(long, default_value = "attestor")]
+    pub workload: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `release`
+#[derive(Debug, Subcommand)]
+pub enum Release {
+    /// Write a release manifest as signed reference values (`CoRIM`) that others can read.
+    Corim {
+        /// The release manifest (JWS).
+        manifest: PathBuf,
+        /// The key that signs (P-256, PKCS#8 in PEM).
+        #[arg(long)]
+        key: PathBuf,
+        /// Who signs, for people.
+        #[arg(long)]
+        signer: String,
+        /// The trust file, with the release keys that the manifest must be signed by.
+        #[arg(long, default_value = ".autoclave/client/trust.json")]
+        trust: PathBuf,
+        /// Where the document is written.
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 

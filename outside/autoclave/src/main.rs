@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
         Command::Policy(policy) => commands::policy::run(policy).await,
         Command::Evidence(evidence) => return commands::evidence::run(&evidence),
         Command::Collateral(collateral) => commands::collateral::run(collateral).await,
+        Command::Release(release) => commands::release::run(release),
         Command::Tpm(tpm) => commands::tpm::run(tpm).await,
         Command::Witness(witness) => commands::witness::run(witness).await,
         Command::Probe(probe) => commands::probe::run(probe).await,

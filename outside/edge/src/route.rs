@@ -140,6 +140,18 @@ const ROUTES: &[Plain] = &[
         "/challenge-response/v1/newSession",
         "/parties/{name}/challenge-response/v1/newSession",
     ),
+    foreign(
+        VERAISON,
+        Method::POST,
+        "/endorsement-provisioning/v1/submit",
+        "/parties/{name}/endorsement-provisioning/v1/submit",
+    ),
+    foreign(
+        VERAISON,
+        Method::GET,
+        "/endorsement-provisioning/v1/references",
+        "/parties/{name}/endorsement-provisioning/v1/references",
+    ),
     foreign(VERAISON, Method::POST, SESSION, SESSION_TEMPLATE),
     foreign(VERAISON, Method::GET, SESSION, SESSION_TEMPLATE),
     foreign(VERAISON, Method::DELETE, SESSION, SESSION_TEMPLATE),

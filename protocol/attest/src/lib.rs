@@ -5,8 +5,10 @@
 
 pub mod appraise;
 pub mod book;
+pub mod certificate;
 pub mod chain;
 pub mod claimrules;
+pub mod corim;
 pub mod dpop;
 pub mod evidence;
 pub mod handshake;

@@ -1,6 +1,8 @@
 //! Software evidence from the inside: a key that the launcher made stands for the
 //! machine's TEE. Whoever reads that key file can forge all of it.
 
+use std::path::Path;
+
 use autoclave_attest::evidence::software::{self, Subject};
 use autoclave_attest::evidence::{Evidence, Measured, TeeKind};
 use autoclave_attest::runtime::ReportData;
@@ -21,6 +23,12 @@ pub(super) struct Software(SigningKey);
 impl Software {
     pub(super) const fn new(key: SigningKey) -> Self {
         Self(key)
+    }
+
+    /// With the key in the file at `path`: P-256 in PKCS#8 (PEM).
+    pub(super) fn read(path: &Path) -> Result<Self, AttesterError> {
+        let pem = std::fs::read_to_string(path).map_err(AttesterError::Unreadable)?;
+        pem.parse().map(Self).map_err(|_| AttesterError::Malformed)
     }
 }
 

@@ -1,6 +1,6 @@
-//! The direct door: TLS 1.3 whose certificate carries the enclave's token and is made for
-//! the very key that the token binds, so that whoever verifies the token has verified the
-//! channel's end. It belongs to machines. No certificate authority has a say here.
+//! The direct door: TLS 1.3 whose certificate carries the enclave's token, or the attestor's
+//! own evidence, and is made for the very key that it binds, so that whoever verifies it has
+//! verified the channel's end. It belongs to machines. No certificate authority has a say here.
 
 #[cfg(test)]
 mod tests;
@@ -8,7 +8,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use autoclave_attest::token::VerifiedToken;
-use autoclave_base::b64;
+use autoclave_base::{UnixTime, b64};
 use p256::ecdsa::SigningKey;
 use p256::pkcs8::EncodePrivateKey as _;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair};
@@ -34,14 +34,40 @@ const ALPN: &[u8] = b"http/1.1";
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a certificate says: a wrapped message, and when it holds.
+struct Said {
+    wrapper: String,
+    from: UnixTime,
+    until: UnixTime,
+}
+
 /// The certificate of this moment; replaced whenever the token is.
 #[derive(Debug, Default)]
 pub(crate) struct Certificate(RwLock<Option<Arc<CertifiedKey>>>);
 
 impl Certificate {
-    /// Makes the certificate for `token`, or one without a token for the attestor.
+    /// Makes the certificate for `token`, or one that says nothing.
     pub(crate) fn renew(&self, cell: &Cell, token: Option<&VerifiedToken>) -> Result<(), AnyError> {
-        let key = certified(cell.workload().as_str(), cell.signing_key(), token)?;
+        let said = token.map(|token| {
+            let claims = token.claims();
+            Said { wrapper: token_wrapper(token.raw()), from: claims.nbf, until: claims.exp }
+        });
+        self.say(cell, said.as_ref())
+    }
+
+    /// Makes the certificate that carries `wrapper`, from and until the times given.
+    pub(crate) fn carry(
+        &self,
+        cell: &Cell,
+        wrapper: &str,
+        from: UnixTime,
+        until: UnixTime,
+    ) -> Result<(), AnyError> {
+        self.say(cell, Some(&Said { wrapper: wrapper.to_owned(), from, until }))
+    }
+
+    fn say(&self, cell: &Cell, said: Option<&Said>) -> Result<(), AnyError> {
+        let key = certified(cell.workload().as_str(), cell.signing_key(), said)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
         Ok(())
     }
@@ -76,40 +102,35 @@ pub(crate) fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, Boo
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn certified(
-    name: &str,
-    key: &SigningKey,
-    token: Option<&VerifiedToken>,
-) -> Result<CertifiedKey, AnyError> {
+fn certified(name: &str, key: &SigningKey, said: Option<&Said>) -> Result<CertifiedKey, AnyError> {
     let pkcs8 = key.to_pkcs8_der()?;
     let der = PrivatePkcs8KeyDer::from(pkcs8.as_bytes());
     let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_ECDSA_P256_SHA256)?;
-    let certificate = parameters(name, token)?.self_signed(&pair)?;
+    let certificate = parameters(name, said)?.self_signed(&pair)?;
     let signer = ring::sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(der))?;
     Ok(CertifiedKey::new(vec![certificate.der().clone()], signer))
 }
 
-fn parameters(name: &str, token: Option<&VerifiedToken>) -> Result<CertificateParams, AnyError> {
+fn parameters(name: &str, said: Option<&Said>) -> Result<CertificateParams, AnyError> {
     let mut parameters = CertificateParams::new([name.to_owned(), "localhost".to_owned()])?;
     parameters.distinguished_name = DistinguishedName::new();
     parameters.distinguished_name.push(DnType::CommonName, name);
-    if let Some(token) = token {
-        let claims = token.claims();
-        parameters.not_before = date(claims.nbf)?;
-        parameters.not_after = date(claims.exp)?;
-        parameters.custom_extensions.push(extension(token.raw()));
+    if let Some(said) = said {
+        parameters.not_before = date(said.from)?;
+        parameters.not_after = date(said.until)?;
+        let content = utf8_string(&said.wrapper);
+        parameters.custom_extensions.push(CustomExtension::from_oid_content(&CMW_OID, content));
     }
     Ok(parameters)
 }
 
-fn date(time: autoclave_base::UnixTime) -> Result<OffsetDateTime, AnyError> {
+fn date(time: UnixTime) -> Result<OffsetDateTime, AnyError> {
     Ok(OffsetDateTime::from_unix_timestamp(i64::try_from(time.seconds())?)?)
 }
 
 /// The wrapper in its JSON form: `["application/eat+jwt", "<base64url of the token>"]`.
-fn extension(token: &str) -> CustomExtension {
-    let wrapper = format!(r#"["{TOKEN_MEDIA_TYPE}","{}"]"#, b64::encode(token));
-    CustomExtension::from_oid_content(&CMW_OID, utf8_string(&wrapper))
+fn token_wrapper(token: &str) -> String {
+    format!(r#"["{TOKEN_MEDIA_TYPE}","{}"]"#, b64::encode(token))
 }
 
 /// DER of a `UTF8String` (X.690, sections 8.1.3 and 8.23).

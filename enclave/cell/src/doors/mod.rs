@@ -5,6 +5,7 @@
 mod accept;
 mod body;
 mod direct;
+pub(crate) mod evidenced;
 mod observe;
 mod plain;
 mod routes;

@@ -6,6 +6,7 @@ mod endorsements;
 mod machine;
 mod parties;
 mod refused;
+mod tees;
 mod tpms;
 
 use serde::Serialize;
@@ -55,6 +56,7 @@ impl Finding {
 pub async fn run(command: Doctor) -> Outcome {
     let mut findings = machine::look(&command.dir);
     findings.push(endorsements::look(&command.dir));
+    findings.extend(tees::look());
     findings.extend(tpms::look(&command.dir));
     findings.extend(refused::look(&command.dir));
     findings.extend(parties::look(&command.dir).await);

@@ -3,6 +3,7 @@
 //! Each ends in success only if what it was asked for holds.
 
 pub mod broker;
+pub mod certificate;
 pub mod code;
 pub mod collateral;
 mod connect;
@@ -16,6 +17,7 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod receipt;
+pub mod release;
 pub mod token;
 pub mod tpm;
 pub mod witness;

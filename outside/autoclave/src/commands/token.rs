@@ -19,7 +19,10 @@ const ATTESTOR: &str = "attestor";
 
 /// Runs the command.
 pub async fn run(command: Token) -> Outcome {
-    let Token::Show { workload, json, connection } = command;
+    let (workload, json, connection) = match command {
+        Token::Show { workload, json, connection } => (workload, json, connection),
+        Token::Certificate(command) => return super::certificate::run(&command),
+    };
     let name = WorkloadName::parse(&workload);
     let name = name.map_err(|error| Failure::new("token.party", error))?;
     let client = connect(&connection).await?;
@@ -84,7 +87,7 @@ fn show_attestor(attestor: &VerifiedAttestor, as_json: bool) {
     warn(claims);
 }
 
-fn evidence(claims: &Claims) {
+pub(super) fn evidence(claims: &Claims) {
     terminal::out(format_args!(
         "  evidence      {} (debug {})",
         claims.kind,
@@ -111,7 +114,7 @@ fn evidence(claims: &Claims) {
     }
 }
 
-fn warn(claims: &Claims) {
+pub(super) fn warn(claims: &Claims) {
     if !claims.hw_backed {
         terminal::out("  NOT CONFIDENTIAL: no hardware stands behind this evidence.");
     } else if claims.kind == TeeKind::Tpm {

@@ -1,6 +1,6 @@
-//! What the machine has: TEEs, TPM, ports, disk, versions.
+//! What the machine has: versions, disk, ports.
 //! It belongs to the doctor.
-//! Devices are only looked for, never opened.
+//! Nothing is opened.
 
 use std::path::Path;
 
@@ -12,25 +12,9 @@ use crate::deploy::ports::{PORT_BASE, Ports};
 const DISK_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// Where each kind of TEE or TPM shows itself.
-const DEVICES: [(&str, &str); 7] = [
-    ("AMD SEV-SNP guest", "/dev/sev-guest"),
-    ("Intel TDX guest", "/dev/tdx_guest"),
-    ("Intel SGX", "/dev/sgx_enclave"),
-    ("Gramine", "/dev/attestation"),
-    ("configfs-tsm", "/sys/kernel/config/tsm/report"),
-    ("TPM 2.0", "/dev/tpmrm0"),
-    ("NVIDIA GPU", "/dev/nvidia0"),
-];
-
 /// Looks at the machine.
 pub(super) fn look(dir: &Path) -> Vec<Finding> {
-    let mut findings = vec![version(), kernel()];
-    findings.extend(DEVICES.iter().map(|(name, path)| device(name, Path::new(path))));
-    findings.push(tee_summary());
-    findings.push(disk(dir));
-    findings.push(ports(dir));
-    findings
+    vec![version(), kernel(), disk(dir), ports(dir)]
 }
 
 fn version() -> Finding {
@@ -41,23 +25,6 @@ fn kernel() -> Finding {
     let text = std::fs::read_to_string("/proc/sys/kernel/osrelease");
     let text = text.map(|text| text.trim().to_owned());
     Finding::new("Linux kernel", State::Good, text.unwrap_or_else(|_| "unknown".to_owned()))
-}
-
-fn device(name: &str, path: &Path) -> Finding {
-    let there = path.exists();
-    let state = if there { State::Good } else { State::Absent };
-    let word = if there { "found" } else { "not here" };
-    Finding::new(name, state, format!("{} {word}", path.display()))
-}
-
-fn tee_summary() -> Finding {
-    let tee = DEVICES[..5].iter().any(|(_, path)| Path::new(path).exists());
-    let detail = if tee {
-        "hardware is here; this version does not use it yet, only TPMs"
-    } else {
-        "none: enclaves run on software evidence, which keeps nothing confidential"
-    };
-    Finding::new("confidential computing", State::Absent, detail)
 }
 
 fn disk(dir: &Path) -> Finding {
@@ -96,15 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_found_or_not_here() {
-        assert_eq!(device("null", Path::new("/dev/null")).state, State::Good);
-        assert_eq!(device("none", Path::new("/dev/none")).state, State::Absent);
-    }
-
-    #[test]
     fn the_machine_is_described_without_a_deployment() {
         let findings = look(Path::new("no/such/folder"));
         assert!(findings.iter().any(|finding| finding.what == "disk"));
-        assert!(findings.iter().any(|finding| finding.what == "TPM 2.0"));
+        assert!(findings.iter().any(|finding| finding.what == "Linux kernel"));
     }
 }
