@@ -1,6 +1,8 @@
 //! Genuine evidence (`../shared/evidence`, where it is beside the repository) through the
 //! protocols of others, at the time at which its collateral was valid.
 
+mod dcap;
+
 use std::path::{Path, PathBuf};
 
 use autoclave_attest::evidence::Endorsements;

@@ -41,6 +41,13 @@ struct Said {
     until: UnixTime,
 }
 
+impl Said {
+    fn token(token: &VerifiedToken) -> Self {
+        let claims = token.claims();
+        Self { wrapper: token_wrapper(token.raw()), from: claims.nbf, until: claims.exp }
+    }
+}
+
 /// The certificate of this moment; replaced whenever the token is.
 #[derive(Debug, Default)]
 pub(crate) struct Certificate(RwLock<Option<Arc<CertifiedKey>>>);
@@ -48,11 +55,7 @@ pub(crate) struct Certificate(RwLock<Option<Arc<CertifiedKey>>>);
 impl Certificate {
     /// Makes the certificate for `token`, or one that says nothing.
     pub(crate) fn renew(&self, cell: &Cell, token: Option<&VerifiedToken>) -> Result<(), AnyError> {
-        let said = token.map(|token| {
-            let claims = token.claims();
-            Said { wrapper: token_wrapper(token.raw()), from: claims.nbf, until: claims.exp }
-        });
-        self.say(cell, said.as_ref())
+        self.say(cell, token.map(Said::token).as_ref())
     }
 
     /// Makes the certificate that carries `wrapper`, from and until the times given.
@@ -77,8 +80,8 @@ impl Cell {
     /// A certificate (DER) of this enclave's signing key, with its token where it has one:
     /// whoever reads it can verify the enclave like any other.
     pub async fn certificate(&self) -> Result<Vec<u8>, Refusal> {
-        let token = self.token().await.ok();
-        certified(self.workload().as_str(), self.signing_key(), token.as_deref())
+        let said = self.token().await.ok().map(|token| Said::token(&token));
+        certified(self.workload().as_str(), self.signing_key(), said.as_ref())
             .ok()
             .and_then(|key| Some(key.cert.first()?.to_vec()))
             .ok_or(Refusal::internal("cell.certificate"))
