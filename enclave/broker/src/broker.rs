@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use autoclave_attest::chain::VerifiedChain;
-use autoclave_base::{Digest, UnixTime};
 use autoclave_base::ids::{KeyName, WorkloadName};
+use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::administrators::Administrators;
 use autoclave_cell::governance::{self, Governance, Policies as _};
 use autoclave_cell::policy::Past;

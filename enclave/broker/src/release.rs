@@ -10,8 +10,8 @@
 //! ```
 
 mod decide;
-mod record;
 mod past;
+mod record;
 mod wrap;
 
 #[cfg(test)]

@@ -132,7 +132,9 @@ fn by_rules(
         Decision::Refused(why) => {
             let open = |case: &&Case| case.covers(asked.action, key, token, asked.now);
             match facts.cases.iter().find(open) {
-                Some(case) => Ok((digest, vec![BREAK_GLASS.to_owned()], Some(case.clone()), judged)),
+                Some(case) => {
+                    Ok((digest, vec![BREAK_GLASS.to_owned()], Some(case.clone()), judged))
+                }
                 None => Err(Denied { why, judged }),
             }
         }

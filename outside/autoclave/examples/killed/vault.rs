@@ -42,7 +42,8 @@ fn authority() -> Any<SigningKey> {
 /// Asks for releases while the broker dies.
 pub(crate) async fn releases(scene: &mut Scene) -> Any<String> {
     let resource = format!("https://localhost:{}", scene.ports.direct(Party::Broker).port());
-    let caller = Caller { client: scene.client.clone(), key: scene.keys.provider.clone(), resource };
+    let caller =
+        Caller { client: scene.client.clone(), key: scene.keys.provider.clone(), resource };
     caller.import().await?;
     let (mut died, mut left) = (0, 0);
     let kills = kills(&OCCURRENCES);
