@@ -44,7 +44,7 @@ pub(crate) fn prove<'a>(
     }
     let token = bearer(request).ok_or(KbsRefusal::ADMINISTRATOR.caused_by("dpop.missing"))?;
     let key = signer(token, now).ok_or(KbsRefusal::ADMINISTRATOR.caused_by("kbs.admin_token"))?;
-    let known = administrators.by_key(&key.thumbprint());
+    let known = administrators.of_key(&key.thumbprint());
     known.ok_or(KbsRefusal::ADMINISTRATOR.caused_by("administrator.unknown"))
 }
 
