@@ -104,7 +104,8 @@ struct Values {
     /// The digest of the sealed file that these were read from or written to.
     #[serde(skip)]
     digest: Option<Digest>,
-    values: BTreeMap<String, Value>,
+    #[serde(rename = "values")]
+    all: BTreeMap<String, Value>,
 }
 
 /// One value in base64url; erased when dropped.
@@ -159,13 +160,13 @@ impl SealedState {
 
     /// Whether it holds nothing yet.
     pub(crate) fn is_new(&self) -> bool {
-        self.lock().values.is_empty()
+        self.lock().all.is_empty()
     }
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<Secret<Vec<u8>>> {
         let values = self.lock();
-        let value = values.values.get(name)?;
+        let value = values.all.get(name)?;
         // What was sealed was encoded here; it decodes.
         b64::decode(&value.0).ok().map(Secret::new)
     }
@@ -188,11 +189,11 @@ impl SealedState {
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Result<(), StateError> {
         let mut values = self.lock();
         let mut changed = values.clone();
-        change(&mut changed.values);
+        change(&mut changed.all);
         changed.serial += 1;
         if let Some(observer) = self.observer.get() {
             let checkpoint = (observer.checkpoint)();
-            changed.values.insert(observer.name.to_owned(), Value(b64::encode(checkpoint)));
+            changed.all.insert(observer.name.to_owned(), Value(b64::encode(checkpoint)));
         }
         let sealed = self.seal(&changed)?;
         disk::replace(&self.folder, FILE, &sealed)?;

@@ -87,7 +87,7 @@ async fn governed_rules_refuse_what_the_built_in_checks_affirm_and_say_why() {
     govern(&scene, &life, STRICT).await;
     let token = life.attestor.attest(&life.query(&clinic())).await.unwrap().token;
     assert!(life.verified(&token).is_none(), "contraindicated");
-    let last = life.events().len() - 1;
+    let (last, _) = life.numbered().pop().unwrap();
     let why = ask(&life, "first", "GET", &format!("/why?line={last}"), Value::Null).await;
     let refused = &why["refusals"][0];
     assert_eq!(

@@ -182,10 +182,15 @@ impl Life {
     /// All events of the ledger, each by its proof; those about the state come when they will
     /// and are left out.
     pub(super) fn events(&self) -> Vec<Event> {
+        self.numbered().into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// The same with their places in the ledger.
+    pub(super) fn numbered(&self) -> Vec<(u64, Event)> {
         let ledger = self.running.cell().ledger();
         let proof = |index| ledger.line(index).unwrap().proof;
-        let event = |index| proof(index).verify(ledger.key()).unwrap().event;
-        let told = |event: &Event| !matches!(event, Event::Kept { .. });
+        let event = |index| (index, proof(index).verify(ledger.key()).unwrap().event);
+        let told = |(_, event): &(u64, Event)| !matches!(event, Event::Kept { .. });
         (0..ledger.size()).map(event).filter(told).collect()
     }
 

@@ -128,7 +128,7 @@ async fn people_of_another_institution_see_and_do_nothing() {
     let jws = approval(&theirs, "foreign", place.clock.now());
     let path = "release/versions/2/approve";
     let by_them = world.post("foreign", path, json!({ "approval": jws })).await;
-    assert_eq!(by_them.body["code"], "policy.approver_unknown");
+    assert_eq!(by_them.body["code"], "policy.approval_version", "it is for another owner's policy");
     let carried = world.post("first", path, json!({ "approval": jws })).await;
     assert_eq!(carried.body["code"], "policy.approver_unknown", "whoever carries it");
     let stranger = world.get("nobody", "release").await;

@@ -78,6 +78,18 @@ pub(crate) fn all() -> Vec<Event> {
             approval: Some(digest),
         },
         Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
+    ]
+    .into_iter()
+    .chain(of_keys())
+    .chain(of_guests())
+    .collect()
+}
+
+/// The events of institutions' keys.
+fn of_keys() -> Vec<Event> {
+    let (workload, digest) = (name("clinic"), Digest::of("x"));
+    let key = KeyName::parse("model/brain-mri").unwrap();
+    vec![
         Event::KeyChange {
             institution: Some(label("acme")),
             key: key.clone(),
@@ -124,9 +136,6 @@ pub(crate) fn all() -> Vec<Event> {
             until: 1_800_000_000,
         },
     ]
-    .into_iter()
-    .chain(of_guests())
-    .collect()
 }
 
 /// The events of the KBS protocol's guests.
@@ -159,14 +168,17 @@ fn of_guests() -> Vec<Event> {
     ]
 }
 
-/// Compiles only while each field of each event is `LogSafe`; a new field stops it here.
+fn maybe(field: Option<&impl LogSafe>) -> Vec<&dyn LogSafe> {
+    field.into_iter().map(|field| field as &dyn LogSafe).collect()
+}
+
+fn each(fields: &[impl LogSafe]) -> Vec<&dyn LogSafe> {
+    fields.iter().map(|field| field as &dyn LogSafe).collect()
+}
+
+/// Compiles only while each field of each event is `LogSafe`; a new event stops it here, a
+/// new field here or below.
 fn fields(event: &Event) -> Vec<&dyn LogSafe> {
-    fn maybe(field: Option<&impl LogSafe>) -> Vec<&dyn LogSafe> {
-        field.into_iter().map(|field| field as &dyn LogSafe).collect()
-    }
-    fn each(fields: &[impl LogSafe]) -> Vec<&dyn LogSafe> {
-        fields.iter().map(|field| field as &dyn LogSafe).collect()
-    }
     match event {
         Event::Genesis { workload } => vec![workload],
         Event::Boot { workload, measurement, token } => {
@@ -188,6 +200,36 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
             let fixed: Vec<&dyn LogSafe> = vec![key, version, workload, measurement, token, policy];
             [fixed, maybe(institution.as_ref()), each(rules)].concat()
         }
+        Event::Refusal { operation, code, rule, claim, expected, found, workload, token } => {
+            let said = [rule, claim, expected, found].map(|field| maybe(field.as_ref())).concat();
+            let who = [maybe(workload.as_ref()), maybe(token.as_ref())].concat();
+            [vec![operation as &dyn LogSafe, code], said, who].concat()
+        }
+        Event::Refusals { operation, count } => vec![operation, count],
+        Event::Access { actor, role, action, resource, subject, purpose, decision, rules } => {
+            let fixed: Vec<&dyn LogSafe> = vec![actor, role, action, resource, decision];
+            [fixed, maybe(subject.as_ref()), maybe(purpose.as_ref()), each(rules)].concat()
+        }
+        Event::Result { model, model_digest, request, response, token, caller } => {
+            vec![model, model_digest, request, response, token, caller]
+        }
+        Event::ResourceRelease { .. }
+        | Event::ResourceChange { .. }
+        | Event::Workload { .. }
+        | Event::PolicyChange { .. }
+        | Event::PolicyStep { .. }
+        | Event::Kept { .. }
+        | Event::KeyChange { .. }
+        | Event::SecureRelease { .. }
+        | Event::KeyUse { .. }
+        | Event::Revocation { .. }
+        | Event::BreakGlass { .. } => fields_of_what_is_kept(event),
+    }
+}
+
+/// The same for policies, keys and resources.
+fn fields_of_what_is_kept(event: &Event) -> Vec<&dyn LogSafe> {
+    match event {
         Event::ResourceRelease {
             institution,
             resource,
@@ -206,19 +248,6 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
             vec![institution, resource, version, action, by]
         }
         Event::Workload { domain, operation, content } => vec![domain, operation, content],
-        Event::Refusal { operation, code, rule, claim, expected, found, workload, token } => {
-            let said = [rule, claim, expected, found].map(|field| maybe(field.as_ref())).concat();
-            let who = [maybe(workload.as_ref()), maybe(token.as_ref())].concat();
-            [vec![operation as &dyn LogSafe, code], said, who].concat()
-        }
-        Event::Refusals { operation, count } => vec![operation, count],
-        Event::Access { actor, role, action, resource, subject, purpose, decision, rules } => {
-            let fixed: Vec<&dyn LogSafe> = vec![actor, role, action, resource, decision];
-            [fixed, maybe(subject.as_ref()), maybe(purpose.as_ref()), each(rules)].concat()
-        }
-        Event::Result { model, model_digest, request, response, token, caller } => {
-            vec![model, model_digest, request, response, token, caller]
-        }
         Event::PolicyChange { name, from, to } => {
             [vec![name as &dyn LogSafe, to], maybe(from.as_ref())].concat()
         }
@@ -262,6 +291,7 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
             by,
             until,
         } => vec![institution, case, action, key, workload, measurement, purpose, by, until],
+        _ => Vec::new(),
     }
 }
 
