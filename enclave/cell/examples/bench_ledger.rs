@@ -76,10 +76,10 @@ fn alone(path: &Path) -> Any<Figures> {
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
     let (began, mut times) = (Instant::now(), Vec::new());
     for _ in 0..ALONE_LINES {
-        let begun = Instant::now();
+        let line_began = Instant::now();
         file.write_all(&line)?;
         file.sync_data()?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        times.push(line_began.elapsed().as_secs_f64() * 1e3);
     }
     fs::remove_file(path)?;
     Ok(Figures { times, seconds: began.elapsed().as_secs_f64() })
@@ -103,9 +103,9 @@ async fn together(folder: &Path, callers: usize, seconds: f64) -> Any<Figures> {
         working.push(tokio::spawn(async move {
             let mut times = Vec::new();
             while began.elapsed() < limit {
-                let begun = Instant::now();
+                let line_began = Instant::now();
                 ledger.append(event.clone()).await?;
-                times.push(begun.elapsed().as_secs_f64() * 1e3);
+                times.push(line_began.elapsed().as_secs_f64() * 1e3);
             }
             Ok::<_, autoclave_cell::ledger::AppendError>(times)
         }));

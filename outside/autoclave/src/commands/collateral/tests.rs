@@ -195,7 +195,7 @@ async fn a_chip_s_certificates_are_fetched_and_good_for_its_report() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.json");
     let from = Sources { at: Some(1_760_000_000), ..sources(&kds) };
-    fetch::fetch(&bundle, &from, &[report.clone()]).await.unwrap();
+    fetch::fetch(&bundle, &from, std::slice::from_ref(&report)).await.unwrap();
     let kept = open(&bundle).unwrap();
     assert_eq!((kept.all_veks().count(), kept.all_snp().count()), (1, 1));
     let report = std::fs::read(report).unwrap();

@@ -76,7 +76,9 @@ pub async fn run(command: Probe) -> Outcome {
         return Err(Failure::new("probe.no_attack", "no attack has such a name"));
     }
     if command.list {
-        attacks.iter().for_each(|it| terminal::out(format_args!("{:<32} {}", it.name, it.tries)));
+        for attack in &attacks {
+            terminal::out(format_args!("{:<32} {}", attack.name, attack.tries));
+        }
         return Ok(());
     }
     let mut findings = Vec::new();
