@@ -270,6 +270,11 @@ impl World {
         (0..ledger.size()).map(line).filter(told).collect()
     }
 
+    /// The line at an index of the ledger's own.
+    pub(crate) fn line_at(&self, index: u64) -> serde_json::Value {
+        serde_json::from_str(&self.cell().ledger().line(index).unwrap().proof.entry).unwrap()
+    }
+
     pub(crate) async fn stop(self) {
         drop(self.broker);
         self.running.drain().await;
