@@ -264,18 +264,14 @@ impl World {
     /// All lines of the ledger, as events in JSON; those about the state come when they will
     /// and are left out.
     pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
-        self.numbered().into_iter().map(|(_, line)| line).collect()
-    }
-
-    /// The same with their places in the ledger.
-    pub(crate) fn numbered(&self) -> Vec<(u64, serde_json::Value)> {
+        let ledger = self.cell().ledger();
+        let line = |index| serde_json::from_str(&ledger.line(index).unwrap().proof.entry).unwrap();
         let told = |line: &serde_json::Value| line["event"] != "kept";
-        let all = (0..self.cell().ledger().size()).map(|index| (index, self.line(index)));
-        all.filter(|(_, line)| told(line)).collect()
+        (0..ledger.size()).map(line).filter(told).collect()
     }
 
-    /// Any line of the ledger.
-    pub(crate) fn line(&self, index: u64) -> serde_json::Value {
+    /// The line at an index of the ledger's own.
+    pub(crate) fn line_at(&self, index: u64) -> serde_json::Value {
         serde_json::from_str(&self.cell().ledger().line(index).unwrap().proof.entry).unwrap()
     }
 

@@ -129,7 +129,7 @@ impl Case {
     fn asked(wanted: Wanted, by: &Administrator, now: UnixTime) -> Self {
         let mut name = [0_u8; 8];
         Entropy.fill_bytes(&mut name);
-        let case: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let case = format!("{:016x}", u64::from_be_bytes(name));
         Self {
             case: Label::of_claim(&case),
             institution: by.institution().clone(),

@@ -159,9 +159,9 @@ impl Asked {
 #[derive(Debug)]
 pub enum Decided {
     /// It may be done.
-    Granted(GrantedRelease),
+    Granted(Box<GrantedRelease>),
     /// It may not.
-    Refused(RefusedRelease),
+    Refused(Box<RefusedRelease>),
 }
 
 /// What is granted, and on which grounds. Only [`decide`] makes it.
@@ -178,7 +178,7 @@ pub struct GrantedRelease {
     rules: Vec<String>,
     /// The case that was used, where the rules alone would have refused.
     case: Option<crate::glass::Case>,
-    judged: Option<past::Judged>,
+    judged: Option<Box<past::Judged>>,
     now: UnixTime,
 }
 
@@ -187,5 +187,5 @@ pub struct GrantedRelease {
 pub struct RefusedRelease {
     asked: Asked,
     why: Vec<Explanation>,
-    judged: Option<past::Judged>,
+    judged: Option<Box<past::Judged>>,
 }

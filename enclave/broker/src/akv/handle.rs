@@ -79,17 +79,18 @@ pub(super) async fn list(call: &Call<'_>, deleted: bool) -> Result<Response, Akv
         }
         items.push(item);
     }
-    Ok(page(items))
+    Ok(page(&items))
 }
 
 pub(super) async fn versions(call: &Call<'_>, name: &KeyName) -> Result<Response, AkvError> {
     let record = call.living(name).await?;
     let item = |version: &Version| wire::item(version, &call.kid(name, version));
-    Ok(page(record.versions().iter().map(item).collect()))
+    let items: Vec<_> = record.versions().iter().map(item).collect();
+    Ok(page(&items))
 }
 
 /// All of it at once: a vault and a key have a bound.
-fn page(items: Vec<Value>) -> Response {
+fn page(items: &[Value]) -> Response {
     Json(json!({ "value": items, "nextLink": null })).into_response()
 }
 
@@ -339,10 +340,9 @@ pub(super) async fn release(call: &Call<'_>, name: &str, id: String) -> Result<R
 }
 
 async fn verified(call: &Call<'_>, wanted: &Release) -> Result<AuthorityToken, TokenRefusal> {
-    let cell = &call.broker.cell;
     // Our own attestor counts where it can be verified now; pinned authorities always.
-    let attestor = cell.attestor().await.ok();
-    let issuer = cell.trust().issuer();
+    let attestor = call.broker.cell.attestor().await.ok();
+    let issuer = call.broker.cell.trust().issuer();
     let own = attestor.as_ref().map(|attestor| (issuer, attestor.keys()));
     let trusted = Trusted { authorities: &call.settings.authorities, own };
     let token =

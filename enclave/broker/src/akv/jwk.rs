@@ -10,15 +10,15 @@ use crate::vault::{Curve, Material, OCT_BYTES};
 /// Longest member in base64url: a modulus of 4096 bits.
 const MEMBER_BYTES_MAX: usize = 700;
 
-/// AlgorithmIdentifier of RSA (RFC 8017, appendix A.1) in DER.
+/// `AlgorithmIdentifier` of RSA (RFC 8017, appendix A.1) in DER.
 const RSA_ALGORITHM: &[u8] =
     &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-/// AlgorithmIdentifier of a key on P-256 (RFC 5480) in DER.
+/// `AlgorithmIdentifier` of a key on P-256 (RFC 5480) in DER.
 const P256_ALGORITHM: &[u8] = &[
     0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
     0xce, 0x3d, 0x03, 0x01, 0x07,
 ];
-/// AlgorithmIdentifier of a key on P-384 (RFC 5480) in DER.
+/// `AlgorithmIdentifier` of a key on P-384 (RFC 5480) in DER.
 const P384_ALGORITHM: &[u8] = &[
     0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
     0x00, 0x22,
@@ -157,7 +157,6 @@ mod tests {
 
     use super::*;
     use crate::akv::tests::rsa::PRIVATE;
-    use crate::vault::Public;
 
     fn material(jwk: Value) -> Option<Material> {
         serde_json::from_value::<PrivateJwk>(jwk).unwrap().material()
@@ -181,7 +180,6 @@ mod tests {
         assert_eq!(n, PRIVATE.public().modulus());
         let oct = material(json!({ "kty": "oct-HSM", "k": b64::encode([7; 32]) })).unwrap();
         assert_eq!(oct.exported(), [7; 32]);
-        let _named = |public: Public<'_>| matches!(public, Public::Oct);
     }
 
     #[test]

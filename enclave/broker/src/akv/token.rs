@@ -186,11 +186,10 @@ impl<'a> Parts<'a> {
 
 fn signature(parts: &Parts<'_>, issuer: &str, trusted: &Trusted<'_>) -> Result<(), TokenRefusal> {
     let kid = parts.header.kid.as_deref().ok_or(TokenRefusal::Authority)?;
-    if let Some((_, keys)) = trusted.own.filter(|(own, _)| *own == issuer) {
-        if let Some(key) = keys.find(kid) {
-            let point = key.to_sec1_point(false);
-            return es256(parts, point.as_bytes());
-        }
+    let own = trusted.own.filter(|(own, _)| *own == issuer);
+    if let Some(key) = own.and_then(|(_, keys)| keys.find(kid)) {
+        let point = key.to_sec1_point(false);
+        return es256(parts, point.as_bytes());
     }
     let mut named = trusted.authorities.iter().filter(|it| it.issuer == issuer);
     let jwk = named.find_map(|it| it.keys.iter().find(|key| key["kid"] == kid));

@@ -119,7 +119,8 @@ fn terms(
 }
 
 fn untagged(tags: Option<&Value>) -> Result<(), AkvError> {
-    let none = |tags: &Value| tags.is_null() || tags.as_object().is_some_and(|it| it.is_empty());
+    let none =
+        |tags: &Value| tags.is_null() || tags.as_object().is_some_and(serde_json::Map::is_empty);
     if tags.is_none_or(none) {
         return Ok(());
     }

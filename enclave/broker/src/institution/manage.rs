@@ -88,6 +88,7 @@ fn terms(wanted: &NewVersion) -> Terms {
     Terms { not_before, expires, exportable: true, enabled: true, policy: None }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn failed(error: VaultError) -> Refusal {
     vault_refusal(&error)
 }

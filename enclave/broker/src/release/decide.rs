@@ -31,17 +31,19 @@ pub(crate) struct Facts<'a> {
 /// Decides what was asked.
 pub(crate) fn decide(asked: Asked, facts: &Facts<'_>) -> Decided {
     match granted(&asked, facts) {
-        Ok(granted) => Decided::Granted(granted),
-        Err(Denied { why, judged }) => Decided::Refused(RefusedRelease { asked, why, judged }),
+        Ok(granted) => Decided::Granted(Box::new(granted)),
+        Err(Denied { why, judged }) => {
+            Decided::Refused(Box::new(RefusedRelease { asked, why, judged }))
+        }
     }
 }
 
-type Grounds = (autoclave_base::Digest, Vec<String>, Option<Case>, Option<Judged>);
+type Grounds = (autoclave_base::Digest, Vec<String>, Option<Case>, Option<Box<Judged>>);
 
 /// Why not, and by which policy, where one was asked.
 struct Denied {
     why: Vec<Explanation>,
-    judged: Option<Judged>,
+    judged: Option<Box<Judged>>,
 }
 
 impl From<Vec<Explanation>> for Denied {
@@ -124,7 +126,7 @@ fn by_rules(
     let ask = Ask::new(workload(token), asked.action.as_str(), resource)
         .in_context("now", asked.now.rfc3339());
     let (decision, digest) = (policy.book().decide(&ask), policy.book().digest());
-    let judged = Some(Judged { owner: institution.clone(), policy, ask });
+    let judged = Some(Box::new(Judged { owner: institution.clone(), policy, ask }));
     match decision {
         Decision::Granted(granted) => {
             Ok((granted.policy(), granted.rules().to_vec(), None, judged))

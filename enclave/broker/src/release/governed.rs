@@ -114,7 +114,7 @@ async fn a_governed_policy_decides_over_its_institutions_keys_alone_and_explains
     assert_eq!(reason["reference"]["signers"], json!(["officer", "director"]));
     let (_, theirs) = desk.ask(ACME, "GET", &why, Value::Null).await;
     assert_eq!(theirs["refusals"], json!([]), "acme reads nothing of it");
-    let line = desk.world.line(line.unwrap());
+    let line = desk.world.line_at(line.unwrap());
     assert_eq!((&line["event"], &line["rule"]), (&json!("refusal"), &json!("clinic-on-hardware")));
     let acme = desk.world.broker.governance.in_force(&"acme".parse().unwrap()).unwrap();
     assert_eq!(acme.decider().version, 1, "acme's keys leave as before");

@@ -36,7 +36,7 @@ impl Recorded {
             Self::Release(recorded) => {
                 let release = &recorded.release;
                 let Caller::Workload(caller) = &release.caller else { return None };
-                let mut past = past(caller, release.judged.as_ref(), release.now);
+                let mut past = past(caller, release.judged.as_deref(), release.now);
                 past.granted = true;
                 past.rules.clone_from(&release.rules);
                 past.lines.push_back(recorded.line());
@@ -46,7 +46,7 @@ impl Recorded {
             Self::Refusal(recorded) => {
                 let refusal = &recorded.refusal;
                 let Caller::Workload(caller) = &refusal.asked.caller else { return None };
-                let judged = refusal.judged.as_ref();
+                let judged = refusal.judged.as_deref();
                 let mut past = past(caller, judged, refusal.asked.now);
                 let reference = judged.map_or_else(keys_reference, |it| it.policy.reference());
                 let reason = |why: &Explanation| Reason::new(why.clone(), reference.clone());

@@ -45,10 +45,10 @@ pub struct RecordedRefusal {
 /// that was used has its own line first; a lease that is confirmed has none.
 pub(crate) async fn record(decided: Decided, ledger: &Ledger) -> Result<Recorded, AppendError> {
     let granted = match decided {
-        Decided::Granted(granted) => granted,
+        Decided::Granted(granted) => *granted,
         Decided::Refused(refusal) => {
             let line = ledger.append(refusal.event()).await?.index;
-            return Ok(Recorded::Refusal(RecordedRefusal { refusal, line }));
+            return Ok(Recorded::Refusal(RecordedRefusal { refusal: *refusal, line }));
         }
     };
     if let Some(case) = granted.case.as_ref().filter(|_| granted.action != Action::Lease) {

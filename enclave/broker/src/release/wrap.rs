@@ -38,7 +38,9 @@ impl WrapError {
     }
 }
 
-/// Wraps the key to the sealing key that the caller's token binds.
+/// Wraps the key to the sealing key that the caller's token binds. A record is good for one
+/// answer.
+#[expect(clippy::needless_pass_by_value, reason = "what was recorded is used up")]
 pub(crate) fn wrap(
     recorded: RecordedRelease,
     record: Option<&KeyRecord>,

@@ -46,7 +46,7 @@ pub(crate) struct NewKey {
 fn version_id() -> String {
     let mut bytes = [0_u8; 16];
     Entropy.fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 impl Tenant<'_> {
