@@ -77,7 +77,6 @@ pub(crate) fn all() -> Vec<Event> {
             by: Some(label("security-officer")),
             approval: Some(digest),
         },
-        Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
     ]
     .into_iter()
     .chain(of_keys())
@@ -90,6 +89,7 @@ fn of_keys() -> Vec<Event> {
     let (workload, digest) = (name("clinic"), Digest::of("x"));
     let key = KeyName::parse("model/brain-mri").unwrap();
     vec![
+        Event::Kept { store: label("state"), serial: 12, digest: Some(digest) },
         Event::KeyChange {
             institution: Some(label("acme")),
             key: key.clone(),
