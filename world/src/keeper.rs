@@ -27,8 +27,15 @@ const TURNS_MAX: u32 = 10_000;
 /// fail a start in a storm: peers are away, or refuse for a while.
 const OWN_DISK: [&str; 5] = ["state.", "store.", "records.", "ledger.", "attestor.keyring"];
 /// Of these, what a disk without room or a death during the start is excused for.
-const EXCUSED: [&str; 6] =
-    ["ledger.write", "ledger.io", "ledger.sync", "ledger.halted", "ledger.stopped", "state.io"];
+const EXCUSED: [&str; 7] = [
+    "ledger.write",
+    "ledger.full",
+    "ledger.io",
+    "ledger.sync",
+    "ledger.halted",
+    "ledger.stopped",
+    "state.io",
+];
 
 /// One life.
 enum Life {
