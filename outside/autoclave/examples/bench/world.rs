@@ -97,12 +97,12 @@ impl World {
     pub(crate) fn start(setup: &Setup, modes: &[Mode]) -> Any<(Self, Vec<Enclave>)> {
         let mut world = Self::new(setup)?;
         let secret = Secret::new(random().random());
-        let models = [(UNET, &setup.unet, "brain-mri"), (TRIVIAL, &setup.trivial, "none")];
-        let models = models.map(|(name, path, how)| world.model(name, path, how, &secret));
-        let models = models.into_iter().collect::<Any<Vec<_>>>()?.concat();
+        let sealed = [(UNET, &setup.unet, "brain-mri"), (TRIVIAL, &setup.trivial, "none")]
+            .map(|(name, path, how)| world.model(name, path, how, &secret));
+        let sealed = sealed.into_iter().collect::<Any<Vec<_>>>()?.concat();
         let mut parties = vec![world.attestor(), world.broker(), world.edge()];
         for (port, mode) in (3..).zip(modes) {
-            parties.extend(world.diagnosis(setup, port, *mode, &models)?);
+            parties.extend(world.diagnosis(setup, port, *mode, &sealed)?);
         }
         let enclaves = world.run(&parties, modes, &secret)?;
         Ok((world, enclaves))
@@ -198,20 +198,21 @@ impl World {
     fn diagnosis(&self, setup: &Setup, port: u16, mode: Mode, models: &str) -> Any<Option<Party>> {
         let Mode { engine, threads, runs, name } = mode;
         let broker = self.address(1);
-        let mut config = format!("callers = [[\"{CALLER}\"]]\n")
-            + &self.cell("diagnosis", name, port)
-            + &format!("[engine]\nkind = \"{engine}\"\nthreads = {threads}\nruns = {runs}\n");
+        let cell = self.cell("diagnosis", name, port);
         let mut libraries = BTreeMap::new();
-        let mut table = String::new();
+        let (mut used, mut table) = (String::new(), String::new());
         if engine == "ort" {
             let Some(library) = &setup.library else { return Ok(None) };
             let digest = Digest::of(fs::read(library)?);
             let path = library.display();
-            config += &format!("library = {{ path = \"{path}\", digest = \"{digest}\" }}\n");
+            used = format!("library = {{ path = \"{path}\", digest = \"{digest}\" }}\n");
             table = format!("[cell.libraries]\nonnxruntime = \"{path}\"\n");
             libraries.insert("onnxruntime".to_owned(), digest);
         }
-        config += &format!("[broker]\nurl = \"http://{broker}\"\n{models}{table}");
+        let config = format!(
+            "callers = [[\"{CALLER}\"]]\n{cell}[engine]\nkind = \"{engine}\"\nthreads = {threads}\n\
+             runs = {runs}\n{used}[broker]\nurl = \"http://{broker}\"\n{models}{table}"
+        );
         Ok(Some(Party { binary: "autoclave-diagnosis", name, port, config, libraries }))
     }
 

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// Longest until a refused enclave has ended: it asks its witnesses for 20 seconds.
-const END_WAIT: Duration = Duration::from_secs(60);
+const END_WAIT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 /// Enclaves whose folders are put back.
 const ENCLAVES: [Party; 4] = [Party::Broker, Party::Clinic, Party::Diagnosis, Party::Attestor];
@@ -166,7 +166,7 @@ async fn refused(scene: &mut Scene, party: Party, code: &str) -> Any<()> {
     let text = fs::read_to_string(&log)?;
     let new = text.get(usize::try_from(before)?..).unwrap_or_default();
     let failed = new.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let reason = failed.filter(|line| line["code"] == "cell.failed").last();
+    let reason = failed.rev().find(|line| line["code"] == "cell.failed");
     let reason = reason.and_then(|line| line["reason"].as_str().map(str::to_owned));
     if reason.as_deref() == Some(code) {
         return Ok(());
