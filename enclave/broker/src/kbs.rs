@@ -41,6 +41,7 @@ use zeroize::Zeroizing;
 use crate::Broker;
 use crate::keep::{KeepError, Kept};
 use crate::refusals::Refused;
+use crate::revoke::Revoked;
 use appraise::Attestation;
 use config::KbsSettings;
 use error::KbsRefusal;
@@ -163,15 +164,16 @@ impl Kbs {
         version: Option<u32>,
     ) -> Result<Jwe, KbsRefusal> {
         let institution = self.institution_of(&path);
-        let found = match institution {
-            Some(institution) => {
-                let found = self.resources.find(&institution.name, &path, version).await;
-                found.map_err(KbsRefusal::kept)?
+        let (found, revoked) = match institution {
+            Some(Institution { name, .. }) => {
+                let found = self.resources.find(name, &path, version).await;
+                let revoked = self.broker.revocations.of(name).await;
+                (found.map_err(KbsRefusal::kept)?, revoked.map_err(KbsRefusal::kept)?)
             }
-            None => None,
+            None => (None, Revoked::default()),
         };
         let asked = Asked::new(guest, path, version, self.cell().now());
-        let decided = release::decide(asked, institution, found);
+        let decided = release::decide(asked, institution, found, &revoked);
         let recorded = release::record(decided, self.cell().ledger()).await;
         match recorded.map_err(|error| KbsRefusal::NOT_RECORDED.caused_by(error.code()))? {
             Recorded::Release(recorded) => {

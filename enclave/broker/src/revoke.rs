@@ -112,6 +112,20 @@ impl Revoked {
         })
     }
 
+    /// The entry that a guest falls under, if any.
+    pub(crate) fn hit_by(
+        &self,
+        workload: &WorkloadName,
+        measurement: Digest,
+        jti: &str,
+    ) -> Option<&Entry> {
+        self.entries.iter().find(|entry| match entry.kind {
+            Kind::Workload => workload.as_str() == entry.what.as_str(),
+            Kind::Measurement => measurement.to_string() == entry.what.as_str(),
+            Kind::Token => Label::of_claim(jti) == entry.what,
+        })
+    }
+
     fn find(&self, kind: Kind, what: &Label) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.kind == kind && entry.what == *what)
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::nonce::{self, NonceKey};
+use crate::revoke::{Entry, Revoked};
 
 /// `eat_profile` of the tokens that Trustee's relying parties read.
 const PROFILE: &str = "tag:github.com,2024:confidential-containers/Trustee";
@@ -212,6 +213,11 @@ fn guest(claims: Claims, runtime: Runtime, token: Digest) -> Option<Guest> {
 }
 
 impl Guest {
+    /// What the guest falls under of all that its institution trusts no more.
+    pub(crate) fn revoked_by<'a>(&self, revoked: &'a Revoked) -> Option<&'a Entry> {
+        revoked.hit_by(&self.workload, self.measurement, &self.jti)
+    }
+
     /// The guest as rules see it.
     pub(crate) fn thing(&self) -> Thing {
         let thing = Thing::new("Guest", self.token)

@@ -13,6 +13,8 @@ use super::guest::Guest;
 use super::path::ResourcePath;
 use super::store::{Found, Resources};
 use super::{Institution, OPERATION};
+use crate::release::NOT_REVOKED;
+use crate::revoke::{Entry, Revoked};
 
 /// The one code for every refusal by rules.
 pub(crate) const REFUSED: &str = "kbs.refused";
@@ -102,11 +104,16 @@ pub(crate) fn decide(
     asked: Asked,
     institution: Option<&Institution>,
     found: Option<Found>,
+    revoked: &Revoked,
 ) -> Decided {
     let (Some(institution), Some(found)) = (institution, found) else {
         let why = vec![no_such_resource(&asked)];
         return Decided::Refused(RefusedResource { asked, why });
     };
+    if let Some(entry) = asked.guest.revoked_by(revoked) {
+        let why = vec![not_trusted(entry)];
+        return Decided::Refused(RefusedResource { asked, why });
+    }
     let resource = Thing::new("Resource", &asked.path)
         .with("institution", institution.name.as_str())
         .with("repository", asked.path.repository())
@@ -206,6 +213,12 @@ impl RecordedRefusal {
     pub(crate) fn why(&self) -> &[Explanation] {
         &self.refusal.why
     }
+}
+
+fn not_trusted(entry: &Entry) -> Explanation {
+    let claim = format!("principal.{}", entry.kind.as_str());
+    let (rule, expected) = (NOT_REVOKED.to_owned(), "not revoked".to_owned());
+    Explanation { rule, claim, expected, found: entry.what.to_string() }
 }
 
 fn no_such_resource(asked: &Asked) -> Explanation {

@@ -1,6 +1,8 @@
 use http::{Request, header};
 use serde_json::{Value, json};
 
+use crate::revoke::Kind;
+
 use super::scene::{ACME, Scene, evidence, guest, opened};
 
 #[tokio::test]
@@ -178,5 +180,22 @@ async fn the_cookie_is_secure_unless_guests_come_over_plain_http() {
         let set = answer.set_cookie.unwrap();
         assert_eq!(set.contains("; Secure"), !plain_http, "{set}");
         assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+    }
+}
+
+#[tokio::test]
+async fn what_its_institution_trusts_no_more_gets_nothing_from_the_next_request_on() {
+    let sample = autoclave_base::Digest::of("sample").to_string();
+    let revocations =
+        [(Kind::Token, "1234"), (Kind::Measurement, &*sample), (Kind::Workload, "unknown")];
+    for (kind, what) in revocations {
+        let scene = Scene::new().await;
+        scene.set("acme/model/1", ACME, "a secret").await;
+        let own = guest();
+        let (cookie, _) = scene.attested(&own).await;
+        assert_eq!(opened(&own, &scene.get(&cookie, "acme/model/1").await), "a secret");
+        scene.revoke(kind, what).await;
+        assert_eq!(scene.get(&cookie, "acme/model/1").await.code(), "kbs.refused", "{what}");
+        assert_eq!(scene.world.lines().pop().unwrap()["rule"], "not-revoked");
     }
 }

@@ -250,6 +250,15 @@ impl Scene {
     pub(super) fn last_line(&self) -> Value {
         self.world.lines().pop().unwrap()
     }
+
+    /// Revokes as an administrator of acme does.
+    pub(super) async fn revoke(&self, kind: crate::revoke::Kind, what: &str) {
+        let label = |text: &str| text.parse().unwrap();
+        let (acme, by) = (label("acme"), label("acme-keys"));
+        let what = (kind, autoclave_ledger::Label::of_claim(what));
+        let revocations = &self.world.broker.revocations;
+        revocations.revoke(&acme, what, &by, NOW, self.world.cell().ledger()).await.unwrap();
+    }
 }
 
 /// What a guest with a `sample` shows: evidence over nonce and key.
