@@ -15,7 +15,17 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Folder of a crate, and the folders of ours that its shipped code may depend on.
 const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &["protocol"]),
-    ("enclave", &["protocol", "enclave/cell", "enclave/device", "enclave/tpm"]),
+    (
+        "enclave",
+        &[
+            "protocol",
+            "enclave/cell",
+            "enclave/device",
+            "enclave/imaging",
+            "enclave/records",
+            "enclave/tpm",
+        ],
+    ),
     ("outside", &["protocol", "outside", "enclave/device", "enclave/tpm"]),
     ("world", &["protocol", "enclave", "outside", "world"]),
     ("xtask", &[]),

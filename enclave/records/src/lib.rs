@@ -1,0 +1,3 @@
+//! The sealed FHIR store, and the FHIR server over it: the clinic's records. The hospital's
+//! data. Nothing is stored that its patient's key does not seal, nothing is read without a
+//! decision and its ledger line, and no handler here knows a door.

@@ -1,0 +1,3 @@
+//! Validation of resources against R4 and the profiles that are loaded, and terminology:
+//! expand, look up, validate codes. It belongs to no party. A finding names the place and the
+//! rule, never the value that breaks it.
