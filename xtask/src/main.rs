@@ -2,6 +2,7 @@
 //! Each chore is one module. Nothing here is shipped.
 
 mod bench;
+mod definitions;
 mod demo;
 mod fuzz;
 mod reproduce;
@@ -30,6 +31,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                        --keep: inputs of new outcomes go to fuzz/corpus
   bench [seal|infer|servers]
                        figures beside peers, in turn in one run, into BENCHMARKS.md
+  definitions FOLDER   the tables of protocol/fhir from HL7's JSON in that folder
   tidy                 what a program can check of our style: sizes, layering, words
   tcb [--write]        what each enclave trusts; fails if enclave/TCB.lock is out of date
   sbom                 what each binary is made of, as CycloneDX, under target/sbom
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("storm") => storm::run_storm(&rest),
         Some("fuzz") => fuzz::longer(&rest),
+        Some("definitions") => definitions::run(&rest),
         Some("tidy") => tidy::run(),
         Some("tcb") => tcb::run(&rest),
         Some("sbom") => sbom::run(),

@@ -1,0 +1,74 @@
+//! `cargo xtask definitions FOLDER`: makes the tables of `protocol/fhir/definitions` from HL7's
+//! own JSON. The folder holds `profiles-resources.json`, `profiles-types.json`,
+//! `extension-definitions.json`, `valuesets.json`, `v3-codesystems.json`, `v2-tables.json` and
+//! the US Core package as `package/`. The same input gives the same bytes.
+
+mod types;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::shell::{Outcome, root, say};
+
+/// Where the tables go.
+const TABLES: &str = "protocol/fhir/definitions";
+
+/// Writes every table.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let [folder] = arguments else {
+        return Err("usage: cargo xtask definitions FOLDER".to_owned());
+    };
+    for (name, text) in tables(Path::new(folder))? {
+        let path = root().join(TABLES).join(name);
+        fs::write(&path, &text).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        say(&format!("{TABLES}/{name}: {} bytes", text.len()));
+    }
+    Ok(())
+}
+
+/// Every table by its file name.
+fn tables(folder: &Path) -> Result<Vec<(&'static str, String)>, String> {
+    let mut structures = resources_of(&folder.join("profiles-types.json"))?;
+    structures.extend(resources_of(&folder.join("profiles-resources.json"))?);
+    Ok(vec![("types.txt", types::table(&structures)?)])
+}
+
+/// The resources of a bundle.
+fn resources_of(path: &Path) -> Result<Vec<Value>, String> {
+    let mut bundle = json(path)?;
+    let entries = bundle["entry"].as_array_mut().ok_or(format!("{}: no bundle", path.display()))?;
+    Ok(entries.iter_mut().map(|entry| entry["resource"].take()).collect())
+}
+
+fn json(path: &Path) -> Result<Value, String> {
+    let text = fs::read(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|cause| format!("{}: {cause}", path.display()))
+}
+
+/// The items of an array member; none where it is missing.
+fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The text of a member; empty where it is missing.
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or("")
+}
+
+/// What follows the last slash of a canonical address.
+fn tail(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
+/// A value set's address, short where it is HL7's own.
+fn value_set(url: &str) -> &str {
+    let url = url.strip_suffix("|4.0.1").unwrap_or(url);
+    url.strip_prefix("http://hl7.org/fhir/ValueSet/").unwrap_or(url)
+}
+
+/// One line without tabs and line ends, which part the table's fields.
+fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
