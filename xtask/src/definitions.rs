@@ -3,6 +3,7 @@
 //! `extension-definitions.json`, `valuesets.json`, `v3-codesystems.json`, `v2-tables.json` and
 //! the US Core package as `package/`. The same input gives the same bytes.
 
+mod search;
 mod types;
 
 use std::fs;
@@ -14,16 +15,24 @@ use crate::shell::{Outcome, root, say};
 
 /// Where the tables go.
 const TABLES: &str = "protocol/fhir/definitions";
+/// Where the tables of search go.
+const SEARCH: &str = "protocol/search/tables";
 
 /// Writes every table.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let [folder] = arguments else {
         return Err("usage: cargo xtask definitions FOLDER".to_owned());
     };
-    for (name, text) in tables(Path::new(folder))? {
-        let path = root().join(TABLES).join(name);
-        fs::write(&path, &text).map_err(|cause| format!("{}: {cause}", path.display()))?;
-        say(&format!("{TABLES}/{name}: {} bytes", text.len()));
+    let folder = Path::new(folder);
+    write(TABLES, &tables(folder)?)?;
+    write(SEARCH, &search::tables(folder)?)
+}
+
+fn write(place: &str, tables: &[(&str, String)]) -> Outcome {
+    for (name, text) in tables {
+        let path = root().join(place).join(name);
+        fs::write(&path, text).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        say(&format!("{place}/{name}: {} bytes", text.len()));
     }
     Ok(())
 }
