@@ -3,11 +3,14 @@
 //! `extension-definitions.json`, `valuesets.json`, `v3-codesystems.json`, `v2-tables.json` and
 //! the US Core package as `package/`. The same input gives the same bytes.
 
+mod profiles;
 mod search;
+mod terminology;
 mod types;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -39,9 +42,48 @@ fn write(place: &str, tables: &[(&str, String)]) -> Outcome {
 
 /// Every table by its file name.
 fn tables(folder: &Path) -> Result<Vec<(&'static str, String)>, String> {
-    let mut structures = resources_of(&folder.join("profiles-types.json"))?;
-    structures.extend(resources_of(&folder.join("profiles-resources.json"))?);
-    Ok(vec![("types.txt", types::table(&structures)?)])
+    let read = |name: &str| resources_of(&folder.join(name));
+    let mut structures = read("profiles-types.json")?;
+    structures.extend(read("profiles-resources.json")?);
+    let us_core = package(&folder.join("package"))?;
+    let mut profiles = of_type(&us_core, "StructureDefinition");
+    let extensions = read("extension-definitions.json")?;
+    profiles.extend(of_type(&extensions, "StructureDefinition"));
+    let mut terminology = Vec::new();
+    for name in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
+        terminology.extend(read(name)?);
+    }
+    terminology.extend(us_core.iter().cloned());
+    let systems = of_type(&terminology, "CodeSystem");
+    Ok(vec![
+        ("types.txt", types::table(&structures)?),
+        ("profiles.txt", profiles::table(&structures, &profiles)),
+        ("codesystems.txt", terminology::code_systems(&systems)),
+        ("valuesets.txt", terminology::value_sets(&of_type(&terminology, "ValueSet"), &systems)),
+    ])
+}
+
+/// The resources of one type by their addresses; of two with one address, the later.
+fn of_type<'a>(resources: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    let mut by_url = BTreeMap::new();
+    for one in resources.iter().filter(|one| one["resourceType"] == kind) {
+        by_url.insert(text(one, "url"), one);
+    }
+    by_url.into_values().collect()
+}
+
+/// The definitions of a package's folder.
+fn package(folder: &Path) -> Result<Vec<Value>, String> {
+    let listed = fs::read_dir(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
+    let mut paths: Vec<_> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let is_definition = |path: &&PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        ["StructureDefinition-", "ValueSet-", "CodeSystem-"]
+            .iter()
+            .any(|head| name.starts_with(head))
+    };
+    paths.iter().filter(is_definition).map(|path| json(path)).collect()
 }
 
 /// The resources of a bundle.

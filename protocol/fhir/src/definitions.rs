@@ -3,6 +3,7 @@
 //! given out lives as long as the program.
 
 mod read;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -34,14 +35,42 @@ pub enum Class {
     Resource,
 }
 
+/// The types of one JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as in FHIR")]
+pub enum Primitive {
+    Base64Binary,
+    Boolean,
+    Canonical,
+    Code,
+    Date,
+    DateTime,
+    Decimal,
+    Id,
+    Instant,
+    Integer,
+    Markdown,
+    Oid,
+    PositiveInt,
+    String,
+    Time,
+    UnsignedInt,
+    Uri,
+    Url,
+    Uuid,
+    Xhtml,
+}
+
 /// A type. Types are the same where their names are.
 #[derive(Debug)]
 pub struct Type {
     name: &'static str,
     class: Class,
+    primitive: Option<Primitive>,
     is_abstract: bool,
     base: Option<u16>,
     elements: Vec<u16>,
+    required: Vec<u16>,
     names: Vec<Name>,
     invariants: Vec<u16>,
 }
@@ -140,7 +169,7 @@ impl Definitions {
     /// R4's definitions.
     pub fn r4() -> &'static Self {
         static R4: OnceLock<Definitions> = OnceLock::new();
-        R4.get_or_init(|| read::table(include_str!("../definitions/types.txt")))
+        R4.get_or_init(|| read::table(tables::TYPES))
     }
 
     /// The type of that name: `Patient`, `HumanName`, `string`, `Patient.contact`.
@@ -196,6 +225,11 @@ impl Type {
         self.class
     }
 
+    /// Which primitive it is.
+    pub const fn primitive(&self) -> Option<Primitive> {
+        self.primitive
+    }
+
     /// Whether nothing is of exactly this type.
     pub const fn is_abstract(&self) -> bool {
         self.is_abstract
@@ -223,8 +257,12 @@ impl Type {
 
     /// Its elements with those of its base, in the order of the definitions.
     pub fn elements(&self) -> impl Iterator<Item = &'static Element> {
-        let all = &Definitions::r4().elements;
-        self.elements.iter().map(|at| &all[usize::from(*at)])
+        elements(&self.elements)
+    }
+
+    /// Those of its elements that must be there.
+    pub fn required(&self) -> impl Iterator<Item = &'static Element> {
+        elements(&self.required)
     }
 
     /// The element by its name in FHIRPath: `value` for `value[x]`.
@@ -345,6 +383,11 @@ impl TypeUse {
     pub fn targets(&self) -> &[Kind] {
         &self.targets
     }
+}
+
+fn elements(numbers: &[u16]) -> impl Iterator<Item = &'static Element> {
+    let all = &Definitions::r4().elements;
+    numbers.iter().map(|at| &all[usize::from(*at)])
 }
 
 fn invariants(numbers: &[u16]) -> impl Iterator<Item = &'static Invariant> {

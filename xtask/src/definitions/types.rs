@@ -194,7 +194,8 @@ fn types(element: &Value, nested: bool) -> Option<String> {
     (!all.is_empty()).then(|| all.join("|"))
 }
 
-fn one_type(one: &Value) -> String {
+/// One of an element's types.
+pub(super) fn one_type(one: &Value) -> String {
     let fhir = items(one, "extension").iter().find_map(|extension| extension["valueUrl"].as_str());
     let code = match text(one, "code") {
         code if code.starts_with("http:") => fhir.unwrap_or("string"),

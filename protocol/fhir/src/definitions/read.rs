@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::choice;
-use super::{Binding, Class, Definitions, Element, Invariant, Name, Strength, Type, TypeUse};
+use super::{Binding, Class, Definitions, Element, Invariant, Name, Primitive, Strength, Type};
+use super::{TypeUse, choice};
 use crate::Kind;
 
 /// The whole table.
@@ -60,9 +60,11 @@ impl Reader {
         self.made.types.push(Type {
             name,
             class,
+            primitive: primitive(name).filter(|_| class == Class::Primitive),
             is_abstract: words.next().is_some(),
             base,
             elements: Vec::new(),
+            required: Vec::new(),
             names: Vec::new(),
             invariants: Vec::new(),
         });
@@ -145,6 +147,8 @@ impl Reader {
         let mut made = self.made;
         for at in 0..made.types.len() {
             let (elements, rules) = inherited(&made, at);
+            let is_required = |one: &&u16| made.elements[usize::from(**one)].min > 0;
+            made.types[at].required = elements.iter().filter(is_required).copied().collect();
             made.types[at].names = names(&made, &elements);
             made.types[at].elements = elements;
             made.types[at].invariants = rules;
@@ -193,6 +197,32 @@ fn names(made: &Definitions, elements: &[u16]) -> Vec<Name> {
     }
     names.sort_by(|a, b| a.text.cmp(&b.text));
     names
+}
+
+fn primitive(name: &str) -> Option<Primitive> {
+    Some(match name {
+        "base64Binary" => Primitive::Base64Binary,
+        "boolean" => Primitive::Boolean,
+        "canonical" => Primitive::Canonical,
+        "code" => Primitive::Code,
+        "date" => Primitive::Date,
+        "dateTime" => Primitive::DateTime,
+        "decimal" => Primitive::Decimal,
+        "id" => Primitive::Id,
+        "instant" => Primitive::Instant,
+        "integer" => Primitive::Integer,
+        "markdown" => Primitive::Markdown,
+        "oid" => Primitive::Oid,
+        "positiveInt" => Primitive::PositiveInt,
+        "string" => Primitive::String,
+        "time" => Primitive::Time,
+        "unsignedInt" => Primitive::UnsignedInt,
+        "uri" => Primitive::Uri,
+        "url" => Primitive::Url,
+        "uuid" => Primitive::Uuid,
+        "xhtml" => Primitive::Xhtml,
+        _ => return None,
+    })
 }
 
 fn binding(text: &'static str) -> Option<Binding> {
