@@ -5,7 +5,11 @@
 
 pub mod build;
 mod coding;
+pub mod consent;
 mod intake;
+pub mod label;
+pub mod matching;
+mod moment;
 mod purpose;
 mod resource;
 mod role;
