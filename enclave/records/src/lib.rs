@@ -6,5 +6,6 @@ pub mod keys;
 pub mod server;
 pub mod store;
 mod tenant;
+pub mod visible;
 
 pub use tenant::Tenant;

@@ -127,11 +127,14 @@ pub struct Hit {
 pub struct Hidden {
     /// Their keys.
     pub owners: Vec<i64>,
+    /// Keys of patients of whom some resources may be met: as matches, which are opened and
+    /// decided one by one, but not on the way of a chain or `_has`, where nobody opens them.
+    pub partly: Vec<i64>,
 }
 
 impl Hidden {
     /// Nobody is hidden.
-    pub const NOBODY: Self = Self { owners: Vec::new() };
+    pub const NOBODY: Self = Self { owners: Vec::new(), partly: Vec::new() };
 }
 
 /// Whose history is asked for.
