@@ -106,7 +106,7 @@ fn difference(element: &Value, base: &Base<'_>) -> Option<String> {
     let kinds =
         |one: &Value| -> Vec<String> { items(one, "type").iter().map(types::one_type).collect() };
     let own = kinds(element);
-    let is_id = text(element, "path").ends_with(".id");
+    let is_id = text(element, "path").rsplit('.').next() == Some("id");
     if !is_root && !is_id && !own.is_empty() && like.is_none_or(|like| kinds(like) != own) {
         let _ = write!(out, " t={}", own.join("|"));
     }
