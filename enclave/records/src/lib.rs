@@ -3,6 +3,7 @@
 //! decision and its ledger line, and no handler here knows a door.
 
 pub mod keys;
+pub mod operations;
 pub mod server;
 pub mod store;
 mod tenant;

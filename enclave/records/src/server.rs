@@ -19,8 +19,12 @@ mod wanted;
 use std::sync::Arc;
 
 use crate::store::Store;
+use crate::visible::Consents;
 
 pub use caller::{Access, Action, Caller, Granted, Guard, Refused, SUBJECTS_MAX, Scopes};
+pub(crate) use instant::{http_date, instant};
+pub(crate) use wanted::pairs;
+
 pub use fault::{CODE_SYSTEM, Fault, one_issue};
 pub use message::{FhirRequest, FhirResponse};
 pub use operation::{Call, Called, Operation, Place};
@@ -51,6 +55,7 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    consents: Consents,
     guard: Arc<dyn Guard>,
     settings: ServerSettings,
     operations: Vec<Arc<dyn Operation>>,
@@ -64,12 +69,18 @@ impl Server {
         settings: ServerSettings,
         operations: Vec<Arc<dyn Operation>>,
     ) -> Self {
-        Self(Arc::new(Inner { store, guard, settings, operations }))
+        let consents = Consents::new(store.clone());
+        Self(Arc::new(Inner { store, consents, guard, settings, operations }))
     }
 
     /// What is kept.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What patients permit.
+    pub fn consents(&self) -> &Consents {
+        &self.0.consents
     }
 
     /// Who decides and remembers.

@@ -1,0 +1,53 @@
+//! Operations over the server: matching, erasing, export and import in bulk, terminology,
+//! validation, views and subscriptions. The clinic's. Each reads through its caller's
+//! [`reach`], so that nothing is told here that a search would not tell.
+
+mod asked;
+mod export;
+mod identity;
+mod matching;
+mod reach;
+mod reply;
+mod run;
+mod vault;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use autoclave_base::Secret;
+
+pub use vault::VaultError;
+
+use crate::server::{Operation, Server};
+use vault::Vault;
+
+/// What operations need that outlive their requests.
+pub struct OperationsSettings {
+    /// Where jobs are remembered, sealed.
+    pub folder: PathBuf,
+    /// Seals them; from the records key, for nothing else.
+    pub key: Secret<[u8; 32]>,
+}
+
+/// All operations. Given to the server when it is made, and started once it is there.
+pub struct Operations {
+    export: export::Export,
+}
+
+impl Operations {
+    /// Opens the folder of jobs, or makes it.
+    pub fn open(settings: OperationsSettings) -> Result<Self, VaultError> {
+        let vault = Arc::new(Vault::open(settings.folder, settings.key)?);
+        Ok(Self { export: export::Export::new(vault) })
+    }
+
+    /// Each of them, for the server.
+    pub fn all(&self) -> Vec<Arc<dyn Operation>> {
+        vec![Arc::new(matching::Match), Arc::new(self.export.clone())]
+    }
+
+    /// Goes on with the jobs that were under way when the program ended. Inside a runtime.
+    pub fn start(&self, server: &Server) -> Result<(), VaultError> {
+        self.export.resume(server)
+    }
+}
