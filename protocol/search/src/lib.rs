@@ -3,19 +3,31 @@
 //! only; nothing here knows a database.
 
 mod blind;
+mod decimal;
 mod filter;
 mod include;
+mod instant;
+mod leaf;
+mod path;
+mod patients;
 mod query;
+mod reference;
 mod row;
 mod rows;
+mod sort;
 mod table;
+mod text;
 
 pub use blind::Blind;
 pub use filter::{Filter, Page, Sort, SortKey};
 pub use include::Include;
+pub use patients::{is_of_patients, patients};
 pub use query::{
-    Context, Handling, NoTerms, Query, QueryRefusal, Scope, Summary, Terms, Total, parse,
+    CHAIN_MAX, CODES_MAX, Context, ELEMENTS_MAX, Handling, INCLUDES_MAX, KINDS_MAX, Named, NoTerms,
+    PARAMETERS_MAX, Query, QueryRefusal, SORTS_MAX, Scope, Summary, Terms, Total, VALUES_MAX,
+    parse,
 };
 pub use row::{Parameter, Row, TEXTS_MAX};
-pub use rows::{patients, rows, sort_value};
+pub use rows::rows;
+pub use sort::sort_value;
 pub use table::{ParameterInfo, ParameterType, parameters};

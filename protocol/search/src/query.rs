@@ -2,14 +2,43 @@
 //! answer is to look. It belongs to the crate. A query holds what was typed where rows cannot
 //! decide, so it has no `Debug`; refusals name parameters, never values.
 
+pub(crate) mod asked;
+mod chain;
+mod check;
+mod compare;
+mod condition;
+mod control;
 mod refusal;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 
 use crate::{Blind, Filter, Include, Sort};
+use asked::filter::all;
+use chain::Chain;
+use check::Check;
 
-pub use refusal::QueryRefusal;
+pub use refusal::{Named, QueryRefusal};
+
+/// Parameters of one query: far more than anybody types, few enough for one statement.
+pub const PARAMETERS_MAX: usize = 64;
+/// Alternatives of one parameter.
+pub const VALUES_MAX: usize = 256;
+/// Codes of one value set that a query may ask for.
+pub const CODES_MAX: usize = 1_000;
+/// Links of one chain, forward and backward.
+pub const CHAIN_MAX: usize = 4;
+/// Types that one link of a chain may lead to when none is named.
+pub const KINDS_MAX: usize = 16;
+/// Keys of one order.
+pub const SORTS_MAX: usize = 8;
+/// `_include` and `_revinclude` of one query.
+pub const INCLUDES_MAX: usize = 32;
+/// `_elements` of one query.
+pub const ELEMENTS_MAX: usize = 64;
 
 /// Where is searched.
 #[derive(Clone)]
@@ -119,17 +148,33 @@ pub struct Query {
     pub elements: Vec<String>,
     /// Names of parameters that were not understood ([`Handling::Lenient`]).
     pub ignored: Vec<String>,
+    /// What rows cannot decide.
+    checks: Vec<Check>,
 }
 
 impl Query {
+    fn new() -> Self {
+        Self {
+            filter: Filter::Everything,
+            sort: Vec::new(),
+            count: None,
+            total: Total::default(),
+            includes: Vec::new(),
+            summary: None,
+            elements: Vec::new(),
+            ignored: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
     /// Whether matches of the filter must be opened and asked [`Query::confirms`].
     pub fn needs_check(&self) -> bool {
-        false
+        !self.checks.is_empty()
     }
 
     /// Whether a match of the filter is one of the query.
-    pub fn confirms(&self, _node: &Node<'_>) -> bool {
-        true
+    pub fn confirms(&self, node: &Node<'_>) -> bool {
+        self.checks.iter().all(|check| check.holds(node))
     }
 }
 
@@ -140,15 +185,40 @@ pub fn parse(
     pairs: &[(String, String)],
     context: &Context<'_>,
 ) -> Result<Query, QueryRefusal> {
-    let _ = (scope, pairs, context);
-    Ok(Query {
-        filter: Filter::Everything,
-        sort: Vec::new(),
-        count: None,
-        total: Total::default(),
-        includes: Vec::new(),
-        summary: None,
-        elements: Vec::new(),
-        ignored: Vec::new(),
-    })
+    let mut query = Query::new();
+    let mut filters = Vec::new();
+    if let Some(patient) = &scope.compartment {
+        let patient = context.blind.reference(Kind::known("Patient"), patient);
+        filters.push(Filter::Compartment { patient });
+    }
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if at == PARAMETERS_MAX {
+            return Err(QueryRefusal::TooMuch(Named::new(name)));
+        }
+        match query.take(scope.kind, name, value, context) {
+            Ok(filter) => filters.extend(filter),
+            Err(refusal) if context.handling == Handling::Lenient && refusal.is_ignorable() => {
+                query.ignored.push(Named::new(name).as_str().to_owned());
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    query.filter = all(filters);
+    Ok(query)
+}
+
+impl Query {
+    fn take(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        value: &str,
+        context: &Context<'_>,
+    ) -> Result<Option<Filter>, QueryRefusal> {
+        if self.control(kind, name, value)? {
+            return Ok(None);
+        }
+        let chain = Chain { context, name, value };
+        chain.filter(kind, name, 0, &mut self.checks).map(Some)
+    }
 }

@@ -4,7 +4,7 @@
 
 /// Most characters of a text whose beginnings are terms of their own; a longer search is
 /// checked again on the opened resource.
-pub const TEXTS_MAX: usize = 12;
+pub const TEXTS_MAX: usize = 24;
 
 /// A search parameter of one resource type, in one of its forms (such as `:exact`), by a
 /// number that never changes: 31 bits of the SHA-256 of `Type.code` or `Type.code:form`.

@@ -48,6 +48,9 @@ pub enum QueryRefusal {
     /// More parameters, values or links of a chain than are read.
     #[error("the search parameter {0} asks for too much")]
     TooMuch(Named),
+    /// Only the opened resource could decide it, and behind a chain nobody opens one.
+    #[error("the search parameter {0} cannot be asked for through a chain")]
+    Chained(Named),
     /// The value set or code is not known here, or not enumerated.
     #[error("the search parameter {0} names a value set or code that is not enumerated here")]
     Terms(Named),
@@ -62,8 +65,15 @@ impl QueryRefusal {
             Self::Value(_) => "search-value-invalid",
             Self::Unserved(_) => "search-parameter-unserved",
             Self::TooMuch(_) => "search-too-much",
+            Self::Chained(_) => "search-chain-unserved",
             Self::Terms(_) => "search-terms-unknown",
         }
+    }
+
+    /// Whether lenient handling passes over it: what is not known here, as against what is
+    /// known and asked for wrongly or too much of.
+    pub const fn is_ignorable(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::Unserved(_) | Self::Modifier(_))
     }
 
     /// The parameter that is refused.
@@ -73,6 +83,7 @@ impl QueryRefusal {
         | Self::Value(name)
         | Self::Unserved(name)
         | Self::TooMuch(name)
+        | Self::Chained(name)
         | Self::Terms(name)) = self;
         name
     }
