@@ -6,6 +6,7 @@ mod date_time;
 mod shift;
 mod time_of_day;
 
+pub(crate) use date_time::days_of;
 pub use date_time::{Date, DateTime};
 pub use shift::{Duration, ShiftRefusal, Step};
 pub use time_of_day::{Fraction, Time};
