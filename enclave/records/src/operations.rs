@@ -5,10 +5,12 @@
 mod asked;
 mod export;
 mod identity;
+mod import;
 mod matching;
 mod reach;
 mod reply;
 mod run;
+mod terminology;
 mod vault;
 
 use std::path::PathBuf;
@@ -27,27 +29,42 @@ pub struct OperationsSettings {
     pub folder: PathBuf,
     /// Seals them; from the records key, for nothing else.
     pub key: Secret<[u8; 32]>,
+    /// Where `$import` may take files from; none: only from requests.
+    pub imports: Option<PathBuf>,
 }
 
 /// All operations. Given to the server when it is made, and started once it is there.
 pub struct Operations {
     export: export::Export,
+    import: import::Import,
+    vocabulary: Arc<terminology::Vocabulary>,
 }
 
 impl Operations {
     /// Opens the folder of jobs, or makes it.
     pub fn open(settings: OperationsSettings) -> Result<Self, VaultError> {
         let vault = Arc::new(Vault::open(settings.folder, settings.key)?);
-        Ok(Self { export: export::Export::new(vault) })
+        Ok(Self {
+            export: export::Export::new(Arc::clone(&vault)),
+            import: import::Import::new(vault, settings.imports),
+            vocabulary: Arc::default(),
+        })
     }
 
     /// Each of them, for the server.
     pub fn all(&self) -> Vec<Arc<dyn Operation>> {
-        vec![Arc::new(matching::Match), Arc::new(self.export.clone())]
+        let mut all: Vec<Arc<dyn Operation>> = vec![
+            Arc::new(matching::Match),
+            Arc::new(self.export.clone()),
+            Arc::new(self.import.clone()),
+        ];
+        all.extend(terminology::Terms::all(&self.vocabulary));
+        all
     }
 
     /// Goes on with the jobs that were under way when the program ended. Inside a runtime.
     pub fn start(&self, server: &Server) -> Result<(), VaultError> {
-        self.export.resume(server)
+        self.export.resume(server)?;
+        self.import.resume(server)
     }
 }
