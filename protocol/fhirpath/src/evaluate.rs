@@ -19,6 +19,8 @@ mod walk;
 
 use autoclave_fhir::json::Node;
 
+pub(crate) use equality::same;
+
 use crate::context::Context;
 use crate::item::{Element, Item};
 use crate::syntax::{Ast, ParseRefusal, parse};

@@ -5,6 +5,7 @@
 mod context;
 mod evaluate;
 mod item;
+pub mod patch;
 mod syntax;
 mod units;
 pub mod value;

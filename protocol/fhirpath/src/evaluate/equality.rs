@@ -110,6 +110,11 @@ pub(super) fn quantity<'a>(value: &Value<'a>) -> Option<Quantity<'a>> {
     }
 }
 
+/// Whether two trees are equal, members in any order, numbers by what they count.
+pub(crate) fn same(left: &Node<'_>, right: &Node<'_>) -> bool {
+    nodes(left, right, false).unwrap_or_else(|_| left == right)
+}
+
 /// Whether two trees are equal, members in any order; loosely, also items of arrays, without
 /// `id`, and texts as equivalence compares them.
 fn nodes(left: &Node<'_>, right: &Node<'_>, loosely: bool) -> Result<bool, EvaluationRefusal> {

@@ -226,7 +226,14 @@ impl<'a> Parser<'a> {
             };
         }
         let at = self.tokens[self.at].at;
-        let name = self.identifier()?;
+        // After a dot no operator can stand: `text.div` is an element's name.
+        let name = match *self.peek() {
+            Word::Name(name) if of.is_some() => {
+                self.next();
+                Cow::Borrowed(name)
+            }
+            _ => self.identifier()?,
+        };
         if self.takes("(") {
             self.call(of, &name, at)
         } else {

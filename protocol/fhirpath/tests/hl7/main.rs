@@ -6,4 +6,6 @@ mod archive;
 #[cfg(test)]
 mod fhirpath;
 #[cfg(test)]
+mod patch;
+#[cfg(test)]
 mod xml;
