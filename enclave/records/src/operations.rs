@@ -10,7 +10,9 @@ mod matching;
 mod reach;
 mod reply;
 mod run;
+mod subscription;
 mod terminology;
+mod validate;
 mod vault;
 
 use std::path::PathBuf;
@@ -18,9 +20,11 @@ use std::sync::Arc;
 
 use autoclave_base::Secret;
 
+pub use subscription::{Outgoing, Sender, SubscriptionSettings};
 pub use vault::VaultError;
 
 use crate::server::{Operation, Server};
+use subscription::Subscriptions;
 use vault::Vault;
 
 /// What operations need that outlive their requests.
@@ -31,6 +35,10 @@ pub struct OperationsSettings {
     pub key: Secret<[u8; 32]>,
     /// Where `$import` may take files from; none: only from requests.
     pub imports: Option<PathBuf>,
+    /// Who may be told of what is stored.
+    pub subscriptions: SubscriptionSettings,
+    /// Tells them; none: nobody is told.
+    pub sender: Option<Arc<dyn Sender>>,
 }
 
 /// All operations. Given to the server when it is made, and started once it is there.
@@ -38,6 +46,8 @@ pub struct Operations {
     export: export::Export,
     import: import::Import,
     vocabulary: Arc<terminology::Vocabulary>,
+    subscriptions: Subscriptions,
+    sender: Option<Arc<dyn Sender>>,
 }
 
 impl Operations {
@@ -46,8 +56,10 @@ impl Operations {
         let vault = Arc::new(Vault::open(settings.folder, settings.key)?);
         Ok(Self {
             export: export::Export::new(Arc::clone(&vault)),
-            import: import::Import::new(vault, settings.imports),
+            import: import::Import::new(Arc::clone(&vault), settings.imports),
             vocabulary: Arc::default(),
+            subscriptions: Subscriptions::new(vault, settings.subscriptions),
+            sender: settings.sender,
         })
     }
 
@@ -57,6 +69,8 @@ impl Operations {
             Arc::new(matching::Match),
             Arc::new(self.export.clone()),
             Arc::new(self.import.clone()),
+            Arc::new(validate::Validate),
+            Arc::new(subscription::WebhookSecret(self.subscriptions.clone())),
         ];
         all.extend(terminology::Terms::all(&self.vocabulary));
         all
@@ -65,6 +79,11 @@ impl Operations {
     /// Goes on with the jobs that were under way when the program ended. Inside a runtime.
     pub fn start(&self, server: &Server) -> Result<(), VaultError> {
         self.export.resume(server)?;
-        self.import.resume(server)
+        self.import.resume(server)?;
+        if let Some(sender) = &self.sender {
+            let running = self.subscriptions.clone().run(server.clone(), Arc::clone(sender));
+            tokio::spawn(running);
+        }
+        Ok(())
     }
 }

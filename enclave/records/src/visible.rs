@@ -74,6 +74,7 @@ struct Sight {
 pub struct Touched {
     patients: Vec<i64>,
     labels: InUse,
+    subscriptions: Vec<String>,
 }
 
 impl Touched {
@@ -81,6 +82,9 @@ impl Touched {
     pub fn note(&mut self, stored: &Stored) {
         if stored.kind == Kind::known("Consent") {
             self.patients.extend(stored.owner);
+        }
+        if stored.kind == Kind::known("Subscription") {
+            self.subscriptions.push(stored.id.clone());
         }
         if let Some(document) = stored.document.as_ref()
             && labels::may_have(document.bytes())
@@ -93,6 +97,11 @@ impl Touched {
     /// Notes a patient whose consents may have changed otherwise: one that was erased.
     pub fn note_patient(&mut self, key: i64) {
         self.patients.push(key);
+    }
+
+    /// Subscriptions that were stored, by id.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &str> {
+        self.subscriptions.iter().map(String::as_str)
     }
 
     fn is_empty(&self) -> bool {

@@ -8,6 +8,7 @@ use super::caller::{Caller, Granted};
 use super::fault::Fault;
 use super::message::{FhirRequest, FhirResponse};
 use super::{Server, caller::Access};
+use crate::visible::Touched;
 
 /// Where an operation is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub trait Operation: Send + Sync {
 
     /// The canonical URL of its definition, for the `CapabilityStatement`.
     fn definition(&self) -> &'static str;
+
+    /// Learns that somebody's change is committed; before its answer leaves. Quick.
+    fn committed(&self, _caller: &Caller, _touched: &Touched) {}
 
     /// Does it.
     fn call<'a>(
