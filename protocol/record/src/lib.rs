@@ -14,6 +14,7 @@ mod purpose;
 mod resource;
 mod role;
 mod rules;
+mod scopes;
 mod text;
 
 pub use coding::{
@@ -25,3 +26,4 @@ pub use purpose::{Purpose, PurposeUnknown};
 pub use resource::{Resource, ResourceKind, ResourceKindUnknown};
 pub use role::{Role, RoleUnknown};
 pub use rules::ResourceRefusal;
+pub use scopes::{Behalf, Interaction, Scope, ScopeRefusal, Scopes, Word};
