@@ -49,7 +49,7 @@ pub async fn build(cell: Arc<Cell>, settings: Settings) -> Result<Router, BootEr
     let outside = Arc::new(Surroundings { cell: cell.clone(), peer, diagnosis });
     let cache = Cache::open(&cell, &settings.cache)?;
     let clinic = Clinic::new(&settings, store, outside, cache)
-        .map_err(|error| BootError::role("policy.refused", error))?;
+        .map_err(|error| BootError::role(error.code(), error))?;
     rules_in_force(&cell, clinic.rules.digest()).await?;
     Ok(routes::routes(clinic))
 }

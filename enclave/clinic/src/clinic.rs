@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use autoclave_attest::book::ProofBook;
 use autoclave_attest::dpop::{self, DpopRefusal, Facts, ProvedKey};
 use autoclave_attest::jwk::Thumbprint;
-use autoclave_base::ids::ModelName;
+use autoclave_base::ids::{ModelName, PatientId};
 use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::Refusal;
 use autoclave_cell::cache::Cache;
 use autoclave_cell::policy::{PolicyBook, PolicyError};
-use autoclave_ledger::Event;
+use autoclave_ledger::{Event, Pseudonym};
 use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore};
 
 use crate::config::Settings;
 use crate::outside::Outside;
 use crate::permit;
 use crate::places::Places;
+use crate::smart::{SettingsRefusal, Smart};
 use crate::store::{Store, StoreError};
 
 /// Repetitions of one request wait for each other in one of these; strangers seldom share.
@@ -27,6 +28,27 @@ const LANES: usize = 64;
 const SIGN_INS_MAX: usize = 64;
 /// Passwords checked at one time: each takes 64 MiB and a core for 100 ms.
 const HASHES_MAX: usize = 2;
+
+/// Why a clinic is not put together.
+#[derive(Debug, thiserror::Error)]
+pub enum ClinicError {
+    /// The configured rules do not fit the schema.
+    #[error(transparent)]
+    Rules(#[from] PolicyError),
+    /// The registered applications are refused.
+    #[error(transparent)]
+    Applications(#[from] SettingsRefusal),
+}
+
+impl ClinicError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rules(_) => "policy.refused",
+            Self::Applications(_) => "smart.refused",
+        }
+    }
+}
 
 /// The clinic.
 pub struct Clinic {
@@ -37,6 +59,7 @@ pub struct Clinic {
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) sign_ins: Semaphore,
     pub(crate) cache: Cache,
+    pub(crate) smart: Smart,
     outside: Arc<dyn Outside>,
     administrators: Vec<Thumbprint>,
     proofs: Mutex<ProofBook>,
@@ -44,13 +67,13 @@ pub struct Clinic {
 }
 
 impl Clinic {
-    /// Puts it together; fails where the configured rules do not fit the schema.
+    /// Puts it together; fails where rules or applications are not configured as they can be.
     pub fn new(
         settings: &Settings,
         store: Store,
         outside: Arc<dyn Outside>,
         cache: Cache,
-    ) -> Result<Arc<Self>, PolicyError> {
+    ) -> Result<Arc<Self>, ClinicError> {
         Ok(Arc::new(Self {
             store,
             rules: permit::load(&settings.policy.rules)?,
@@ -59,6 +82,7 @@ impl Clinic {
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
             sign_ins: Semaphore::new(SIGN_INS_MAX),
             cache,
+            smart: Smart::new(&settings.smart)?,
             outside,
             administrators: settings.staff.administrators.clone(),
             proofs: Mutex::new(ProofBook::default()),
@@ -95,6 +119,12 @@ impl Clinic {
         // The book is changed by single insertions; a panic elsewhere leaves it whole.
         let mut book = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         dpop::verify(header, facts, &mut book, self.now())
+    }
+
+    /// Whom a line is about, to the holder of the key only; nobody where that is no patient's id.
+    pub(crate) fn pseudonym(&self, patient: &str) -> Option<Pseudonym> {
+        let patient: PatientId = patient.parse().ok()?;
+        Some(Pseudonym::of(self.store.keys().pseudonyms(), &patient))
     }
 
     /// Waits until no other request about the same thing is under way.

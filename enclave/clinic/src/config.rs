@@ -22,6 +22,9 @@ pub struct Settings {
     /// `[cache]`; in process where it is left out.
     #[serde(default)]
     pub cache: CacheConfig,
+    /// `[smart]`; no applications where it is left out.
+    #[serde(default)]
+    pub smart: crate::smart::SmartSettings,
 }
 
 /// `[broker]`

@@ -8,6 +8,7 @@ mod form;
 mod intake;
 mod records;
 mod session;
+mod smart;
 mod staff;
 
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub fn routes(clinic: Arc<Clinic>) -> Router {
         .route("/imaging-studies/{id}/mask", get(records::mask))
         .route("/patients", get(records::work_list))
         .route("/fhir/{kind}/{id}", get(records::resource))
+        .route("/fhir/.well-known/smart-configuration", get(smart::configuration))
+        .merge(smart::routes())
         .layer(map_response(uncached))
         .with_state(clinic)
 }

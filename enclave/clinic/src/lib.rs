@@ -15,13 +15,14 @@ mod keys;
 mod outside;
 mod permit;
 mod places;
+mod smart;
 mod store;
 
 #[cfg(test)]
 mod fixtures;
 
 pub use boot::build;
-pub use clinic::Clinic;
+pub use clinic::{Clinic, ClinicError};
 pub use config::Settings;
 pub use diagnosis::AnswerRefusal;
 pub use http::routes;
@@ -29,4 +30,5 @@ pub use image::ImageType;
 pub use keys::{RecordsKeys, SealBroken};
 pub use outside::{Outside, PeerAnswer, Vouched};
 pub use permit::DEFAULT_RULES;
+pub use smart::{ClientKind, ClientSettings, SettingsRefusal, SmartSettings};
 pub use store::{Presence, Store, StoreError};

@@ -4,6 +4,7 @@
 
 mod admissions;
 mod diagnoses;
+mod grants;
 mod images;
 mod migrate;
 mod open;
@@ -19,8 +20,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use autoclave_cell::kept::Kept;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub(crate) use admissions::{Admitted, IntakeKey, NewAdmission};
+pub(crate) use admissions::{Admitted, IntakeKey, NewAdmission, WorkItem};
 pub(crate) use diagnoses::{FiledDiagnosis, NewDiagnosis};
+pub(crate) use grants::Refresh;
 pub(crate) use images::ImageHead;
 pub use open::Presence;
 pub(crate) use sessions::SessionRow;

@@ -14,6 +14,8 @@ use autoclave_base::LogSafe;
 const SCOPES_MAX: usize = 200;
 /// Longest name of a resource type; R4's has 36 letters.
 const KIND_BYTES_MAX: usize = 64;
+/// Longest query part: a few parameters with codes and their systems.
+const QUERY_BYTES_MAX: usize = 512;
 
 /// Why a list of scopes is not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +23,9 @@ pub enum ScopeRefusal {
     /// Not a scope as SMART writes them.
     #[error("a scope is malformed")]
     Malformed,
-    /// A finer scope (`?category=…`): it would have to be enforced on every way to a resource.
-    #[error("scopes with a query part are not granted")]
+    /// A finer scope (`?category=…`) on all types, or on more than reading: nothing could
+    /// enforce it.
+    #[error("a scope's query part cannot be enforced")]
     Query,
     /// More than anybody needs.
     #[error("too many scopes")]
@@ -102,6 +105,8 @@ pub struct Scope {
     /// `None` is `*`.
     kind: Option<String>,
     interactions: u8,
+    /// A search that each resource must meet, as it stands behind the `?`.
+    query: Option<String>,
 }
 
 impl Scope {
@@ -188,6 +193,17 @@ impl Scopes {
         self.on.iter().any(|scope| scope.permits(kind, interaction))
     }
 
+    /// The searches of which each resource must meet one; none where it need not, nothing at all
+    /// where this is not permitted.
+    pub fn narrowed(&self, kind: Option<&str>, interaction: Interaction) -> Option<Vec<String>> {
+        let all = self.on.iter().filter(|scope| scope.permits(kind, interaction));
+        let all: Vec<_> = all.map(|scope| scope.query.clone()).collect();
+        if all.is_empty() {
+            return None;
+        }
+        Some(all.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default())
+    }
+
     /// Whether any scope is within the record of one patient: then all of them are.
     pub fn is_confined(&self) -> bool {
         self.on.iter().any(|scope| scope.behalf == Behalf::Patient)
@@ -203,7 +219,9 @@ impl Scopes {
     pub fn within(&self, allowed: &Self) -> Self {
         let on = self.on.iter().filter_map(|scope| {
             let covering = |other: &&Scope| {
-                other.behalf == scope.behalf && (other.kind.is_none() || other.kind == scope.kind)
+                other.behalf == scope.behalf
+                    && (other.kind.is_none() || other.kind == scope.kind)
+                    && (other.query.is_none() || other.query == scope.query)
             };
             let bits = allowed.on.iter().filter(covering);
             let bits = bits.fold(0, |bits, other| bits | other.interactions);
@@ -227,7 +245,11 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}.", self.behalf.word(), self.kind.as_deref().unwrap_or("*"))?;
         let held = |one: &Interaction| self.interactions & one.bit() != 0;
-        Interaction::ALL.into_iter().filter(held).try_for_each(|one| write!(f, "{}", one.letter()))
+        Interaction::ALL
+            .into_iter()
+            .filter(held)
+            .try_for_each(|one| write!(f, "{}", one.letter()))?;
+        self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
     }
 }
 
@@ -242,9 +264,10 @@ fn read(word: &str) -> Result<Option<Scope>, ScopeRefusal> {
         "system" => Behalf::System,
         _ => return Ok(None),
     };
-    if rest.contains('?') {
-        return Err(ScopeRefusal::Query);
-    }
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) => (rest, Some(query)),
+        None => (rest, None),
+    };
     let (kind, done) = rest.split_once('.').ok_or(ScopeRefusal::Malformed)?;
     let is_kind = |kind: &str| {
         (1..=KIND_BYTES_MAX).contains(&kind.len())
@@ -256,7 +279,16 @@ fn read(word: &str) -> Result<Option<Scope>, ScopeRefusal> {
         kind if is_kind(kind) => Some(kind.to_owned()),
         _ => return Err(ScopeRefusal::Malformed),
     };
-    Ok(Some(Scope { behalf, kind, interactions: interactions(done)? }))
+    let interactions = interactions(done)?;
+    if let Some(query) = query {
+        let reading = Interaction::Read.bit() | Interaction::Search.bit();
+        let readable = query.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=QUERY_BYTES_MAX).contains(&query.len()) && readable;
+        if kind.is_none() || interactions & !reading != 0 || !fits {
+            return Err(ScopeRefusal::Query);
+        }
+    }
+    Ok(Some(Scope { behalf, kind, interactions, query: query.map(str::to_owned) }))
 }
 
 /// Version 2's letters in their order, or version 1's words.

@@ -34,9 +34,24 @@ pub(super) fn only<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     second.is_none().then(|| first.to_str().ok()).flatten()
 }
 
-fn prove(parts: &Parts, clinic: &Clinic, session: Option<&str>) -> Result<ProvedKey, Refusal> {
-    let facts = Facts { method: parts.method.as_str(), path: parts.uri.path(), session };
-    clinic.prove(only(parts, dpop::HEADER), facts).map_err(|refusal| match refusal {
+/// Verifies the proof of possession that a request brings: over the path, as our own clients
+/// sign it, or over the whole address, as RFC 9449 has it.
+pub(super) fn prove(
+    parts: &Parts,
+    clinic: &Clinic,
+    session: Option<&str>,
+) -> Result<ProvedKey, Refusal> {
+    let (header, method) = (only(parts, dpop::HEADER), parts.method.as_str());
+    let facts = Facts { method, path: parts.uri.path(), session };
+    let proved = match (clinic.prove(header, facts), clinic.smart.base()) {
+        // Nothing was noted of a proof that was refused.
+        (Err(DpopRefusal::Target), Some(base)) => {
+            let address = format!("{base}{}", parts.uri.path());
+            clinic.prove(header, Facts { path: &address, ..facts })
+        }
+        (proved, _) => proved,
+    };
+    proved.map_err(|refusal| match refusal {
         DpopRefusal::Busy => Refusal::unavailable(refusal.code(), "Too many requests at once."),
         _ => Refusal::unauthenticated(refusal.code(), "The proof of possession does not hold."),
     })

@@ -61,24 +61,62 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Refusal> {
     let Json(SignIn { user, password, totp }) = body.map_err(|_| MALFORMED)?;
     let claim = Claim { password: Secret::new(password), code: totp };
-    let name = user_name(&user).ok_or(REFUSED)?;
+    let (known, name) = match attempt(&clinic, &user, claim).await? {
+        Attempt::Known(known, name) => (known, name),
+        Attempt::Refused => return Err(REFUSED),
+        Attempt::Paused(seconds) => return Ok(paused(seconds)),
+    };
+    let opened = open(&clinic, known, key, name).await?;
+    line(&clinic, Some(known), opened.is_some()).await?;
+    opened.map(|signed_in| Json(signed_in).into_response()).ok_or(REFUSED)
+}
+
+/// How an attempt to sign in ended. A name, a password and a code count as one.
+pub(super) enum Attempt {
+    /// All three are right; the code is still to be used up, for this name's token.
+    Known(Known, [u8; 32]),
+    /// Not all three; its line is written.
+    Refused,
+    /// Not looked at for so many seconds.
+    Paused(u64),
+}
+
+/// Counts an attempt, and checks it where it is to be looked at.
+pub(super) async fn attempt(
+    clinic: &Arc<Clinic>,
+    user: &str,
+    claim: Claim,
+) -> Result<Attempt, Refusal> {
+    let Some(name) = user_name(user) else { return Ok(Attempt::Refused) };
     if claim.password.expose().len() > PASSWORD_BYTES_MAX {
-        return Err(REFUSED);
+        return Ok(Attempt::Refused);
     }
     let _place = clinic.sign_ins.try_acquire().map_err(|_| BUSY)?;
     let name = clinic.store.keys().name_token(&name);
     let now = clinic.now();
-    match clinic.with_store(move |store| store.count_guess(&name, now)).await? {
-        Verdict::Admitted => {}
-        Verdict::Paused(until) => return Ok(paused(until.since(now))),
+    if let Verdict::Paused(until) =
+        clinic.with_store(move |store| store.count_guess(&name, now)).await?
+    {
+        return Ok(Attempt::Paused(until.since(now)));
     }
-    let known = check(&clinic, name, claim).await?;
-    let opened = match known {
-        Some(known) => open(&clinic, known, key, name).await?,
-        None => None,
+    let Some(known) = check(clinic, name, claim).await? else {
+        line(clinic, None, false).await?;
+        return Ok(Attempt::Refused);
     };
-    line(&clinic, known, opened.is_some()).await?;
-    opened.map(|signed_in| Json(signed_in).into_response()).ok_or(REFUSED)
+    Ok(Attempt::Known(known, name))
+}
+
+/// Uses the code up without a session, for who signs in to allow an application something;
+/// nobody where it was used before.
+pub(super) async fn used_up(
+    clinic: &Arc<Clinic>,
+    known: Known,
+    name: [u8; 32],
+) -> Result<Option<Known>, Refusal> {
+    let spend = move |store: &crate::Store| store.use_step(known.id, &name, known.step);
+    let spent = clinic.with_store(spend).await?;
+    line(clinic, Some(known), spent).await?;
+    Ok(spent.then_some(known))
 }
 
 fn paused(seconds: u64) -> Response {

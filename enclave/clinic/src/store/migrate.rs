@@ -6,8 +6,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step leads from its index to the next version; none is ever edited.
-const STEPS: &[&str] =
-    &[include_str!("0001.sql"), include_str!("0002.sql"), include_str!("0003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+    include_str!("0004.sql"),
+];
 
 /// Brings the file to the newest version.
 pub(super) fn up(connection: &mut Connection) -> Result<(), StoreError> {

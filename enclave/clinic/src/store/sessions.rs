@@ -52,6 +52,25 @@ impl Store {
         begun
     }
 
+    /// Uses up `step` of a member of staff without a session; `false` where that step, or a
+    /// later one, was used.
+    pub(crate) fn use_step(
+        &self,
+        staff: StaffId,
+        name: &[u8; 32],
+        step: u64,
+    ) -> Result<bool, StoreError> {
+        let step = i64::try_from(step).map_err(|_| StoreError::Malformed)?;
+        self.change(|transaction| {
+            let advance = "UPDATE staff SET totp_step = ?2 WHERE id = ?1 AND totp_step < ?2";
+            if transaction.execute(advance, params![staff.to_string(), step])? != 1 {
+                return Ok(false);
+            }
+            transaction.execute("DELETE FROM guess WHERE name = ?1", [name])?;
+            Ok(true)
+        })
+    }
+
     /// The session of a token, with the role that its owner has now.
     pub(crate) fn session(&self, token: &Digest) -> Result<Option<SessionRow>, StoreError> {
         type Row = (String, String, String, i64, i64);

@@ -40,10 +40,6 @@ fn what_is_no_scope_is_refused_and_other_words_are_left_out() {
     ] {
         assert_eq!(Scopes::parse(text), Err(ScopeRefusal::Malformed), "{text}");
     }
-    assert_eq!(
-        Scopes::parse("patient/Observation.rs?category=laboratory"),
-        Err(ScopeRefusal::Query)
-    );
     assert_eq!(Scopes::parse(&"user/Patient.r ".repeat(201)), Err(ScopeRefusal::TooMany));
     let some = scopes("openid fhirUser launch/patient offline_access patient/*.rs");
     assert_eq!(some.to_string(), "launch/patient offline_access patient/*.rs");
@@ -60,4 +56,21 @@ fn a_grant_is_never_wider_than_what_it_is_taken_from() {
     let (user, system) = (scopes("user/*.r"), scopes("system/*.r"));
     assert!(user.within(&system).is_empty());
     assert!(system.only_for(&[Behalf::System]) && !system.only_for(&[Behalf::User]));
+}
+
+#[test]
+fn a_query_part_narrows_what_is_read_and_is_refused_where_it_could_not() {
+    let category = "patient/Observation.rs?category=laboratory";
+    let some = scopes(category);
+    assert_eq!(some.to_string(), category);
+    let narrowed = |scopes: &Scopes| scopes.narrowed(Some("Observation"), Interaction::Search);
+    assert_eq!(narrowed(&some), Some(vec!["category=laboratory".to_owned()]));
+    assert_eq!(narrowed(&scopes("patient/Condition.rs")), None);
+    let wider = scopes(&format!("{category} patient/Observation.s"));
+    assert_eq!(narrowed(&wider), Some(Vec::new()), "the wider scope wins");
+    for text in ["user/*.rs?category=x", "user/Observation.cruds?category=x", "user/Patient.r?"] {
+        assert_eq!(Scopes::parse(text), Err(ScopeRefusal::Query), "{text}");
+    }
+    assert!(some.within(&scopes("patient/*.rs")).permits(Some("Observation"), Interaction::Read));
+    assert!(scopes("patient/Observation.rs").within(&some).is_empty(), "never wider");
 }
