@@ -77,6 +77,11 @@ impl Cell {
         self.clock.now()
     }
 
+    /// Now, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Randomness, for rules that take it. May be kept across an `await`.
     pub const fn rng(&self) -> Entropy {
         Entropy

@@ -51,6 +51,16 @@ impl Clock {
         }
     }
 
+    /// Now, in milliseconds since 1970; a manual clock stands at whole seconds.
+    pub fn now_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System => system_time_ms(),
+            Source::Manual(_) => {
+                i64::try_from(self.now().seconds().saturating_mul(1000)).unwrap_or(i64::MAX)
+            }
+        }
+    }
+
     /// For how many seconds this clock runs, whatever the wall's time was set to meanwhile.
     pub fn uptime_seconds(&self) -> u64 {
         match &self.0 {
@@ -80,6 +90,13 @@ impl Clock {
 fn system_time() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_seconds(since.as_secs())
+}
+
+/// As [`system_time`].
+#[expect(clippy::disallowed_methods, reason = "the shell asks for the time, rules take it")]
+fn system_time_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The enclave's generator: the thread's, seeded by the system. Holds nothing itself, so

@@ -175,6 +175,12 @@ impl Ledger {
         Some(Line { index, proof })
     }
 
+    /// Line `index` without a proof; none where there is no such line. Reads the journal, so it
+    /// may block.
+    pub fn entry(&self, index: u64) -> Option<Entry> {
+        Entry::from_bytes(&self.0.shared.entry(index)?).ok()
+    }
+
     /// What to answer to `GET /ledger/<path>`: `checkpoint`, `key`, `tile/…`. May read the
     /// journal, so it may block.
     pub fn serve(&self, path: &str) -> Option<Served> {

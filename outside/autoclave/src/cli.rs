@@ -4,6 +4,7 @@
 
 mod broker;
 mod evidence;
+mod fhir;
 mod policy;
 pub mod watch;
 
@@ -17,6 +18,7 @@ use crate::deploy::party::CacheKind;
 use crate::deploy::tee::Tee;
 
 pub use evidence::{Collateral, Evidence, Sources};
+pub use fhir::{Fhir, Get, Granted, Proxy};
 pub use policy::{Asking, Kind, Policy};
 
 /// Sealed medical data, processed only by code that you have checked.
@@ -70,6 +72,9 @@ pub enum Command {
     Probe(watch::Probe),
     /// Govern an institution's keys at the broker.
     Broker(Broker),
+    /// Work with the clinic's FHIR server as an ordinary client.
+    #[command(subcommand)]
+    Fhir(Fhir),
     /// Say what this machine offers and whether a demo on it is well.
     Doctor(Doctor),
 }

@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
         Command::Witness(witness) => commands::witness::run(witness).await,
         Command::Probe(probe) => commands::probe::run(probe).await,
         Command::Broker(broker) => commands::broker::run(broker).await,
+        Command::Fhir(fhir) => commands::fhir::run(fhir).await,
         Command::Doctor(doctor) => commands::doctor::run(doctor).await,
     };
     match outcome {

@@ -181,6 +181,28 @@ pub enum Event {
         /// The rules that decided, at most [`crate::RULES_MAX`].
         rules: Vec<Label>,
     },
+    /// Somebody reached for records of several patients at once, or for their number: a
+    /// search, a history, a bundle, an export.
+    Records {
+        /// A member of staff by id, or an application.
+        actor: Label,
+        /// In which role.
+        role: Label,
+        /// What they wanted to do, as in `search`.
+        action: Label,
+        /// With what kind of thing, as in `Observation`; `Record` where of several kinds.
+        resource: Label,
+        /// Whose records left or were changed, at most 64 of them.
+        subjects: Vec<Pseudonym>,
+        /// How many resources left or were changed.
+        count: u64,
+        /// Purpose of use, as in `TREAT`.
+        purpose: Label,
+        /// Whether they may.
+        decision: Decision,
+        /// The rules that decided, at most [`crate::RULES_MAX`].
+        rules: Vec<Label>,
+    },
     /// A model answered; the line precedes the answer.
     Result {
         /// The model by name.
@@ -344,6 +366,7 @@ impl Event {
             Self::Refusal { .. } => "refusal",
             Self::Refusals { .. } => "refusals",
             Self::Access { .. } => "access",
+            Self::Records { .. } => "records",
             Self::Result { .. } => "result",
             Self::PolicyChange { .. } => "policy_change",
             Self::PolicyStep { .. } => "policy_step",
@@ -362,6 +385,7 @@ impl Event {
             Self::Release { rules, .. }
             | Self::ResourceRelease { rules, .. }
             | Self::Access { rules, .. }
+            | Self::Records { rules, .. }
             | Self::KeyUse { rules, .. } => rules,
             _ => &[],
         }

@@ -4,6 +4,7 @@
 //! Nothing here reads a clock or a file; a host hands bytes in and takes bytes out.
 
 pub mod audit;
+pub mod audit_event;
 mod checkpoint;
 pub mod cosign;
 mod entry;

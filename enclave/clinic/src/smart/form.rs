@@ -28,6 +28,11 @@ impl Fields {
         Self::parse(std::str::from_utf8(body).ok()?)
     }
 
+    /// All fields, in their order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A field that is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| known == name)?;

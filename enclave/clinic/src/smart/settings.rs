@@ -52,6 +52,10 @@ pub struct ClientSettings {
     /// The purpose of use of its tokens.
     #[serde(default = "treatment")]
     pub purpose: String,
+    /// Labels that a service may see, as in `R` or `PSY`; `*` for all. A person's depend on the
+    /// role.
+    #[serde(default)]
+    pub clearance: Vec<String>,
 }
 
 fn treatment() -> String {
@@ -91,6 +95,7 @@ pub(crate) struct Client {
     pub(crate) keys: ClientKeys,
     pub(crate) scopes: Scopes,
     pub(crate) purpose: Purpose,
+    pub(crate) clearance: Vec<String>,
 }
 
 impl SmartSettings {
@@ -137,6 +142,7 @@ impl ClientSettings {
                 redirect_uris: self.redirect_uris.clone(),
                 keys: self.jwks.clone(),
                 scopes,
+                clearance: self.clearance.clone(),
                 purpose: self.purpose.parse().map_err(|_| SettingsRefusal::Purpose)?,
             })
         }

@@ -99,6 +99,17 @@ fn greet(running: &Running, command: &Demo) {
     out(format_args!("  {program} diagnose {} --out out{client}", image.display()));
     out(format_args!("  {program} token show clinic{client}"));
     out(format_args!("  {program} doctor{}", option("dir", &command.dir)));
+    out(format_args!("The records as a FHIR R4 server: {}", running.fhir()));
+    out(format_args!(
+        "  {program} fhir token{client}      # good for five minutes; then, for any client:"
+    ));
+    out(format_args!(
+        "  curl -k -H \"Authorization: Bearer $({program} fhir token{client})\" {}/Patient",
+        running.fhir()
+    ));
+    out(format_args!(
+        "  {program} fhir proxy{client}      # plain HTTP on loopback, without a token"
+    ));
     out("Four people approve policies here; change one, and ask why somebody was refused:");
     out(format_args!("  {program} policy list{client}"));
     out(format_args!("  {program} policy --help"));

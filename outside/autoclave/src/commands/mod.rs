@@ -12,6 +12,7 @@ mod desk;
 pub mod diagnose;
 pub mod doctor;
 pub mod evidence;
+pub mod fhir;
 pub mod ledger;
 pub mod model;
 pub mod policy;

@@ -186,6 +186,7 @@ fn role(party: Party, facts: &Facts<'_>) -> Table {
                 ("staff", table([("administrators", Value::Array(vec![administrator]))])),
             ];
             let cache = cache(facts).map(|cache| ("cache", cache));
+            let cache = cache.into_iter().chain([("smart", super::smart::table_of(facts))]);
             own.into_iter().chain(cache).map(|(name, value)| (name.to_owned(), value)).collect()
         }
         Party::Cache => Table::from_iter([("callers".to_owned(), chains(&[&[Party::Clinic]]))]),
@@ -321,15 +322,15 @@ fn url(ports: &Ports, party: Party) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "callers hand temporaries over")]
-fn text(value: impl ToString) -> Value {
+pub(super) fn text(value: impl ToString) -> Value {
     Value::String(value.to_string())
 }
 
-fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+pub(super) fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Table(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn value<T: Serialize>(of: &T) -> Outcome<Value> {
+pub(super) fn value<T: Serialize>(of: &T) -> Outcome<Value> {
     Value::try_from(of).map_err(|error| Failure::new("deploy.config", error))
 }
 

@@ -24,6 +24,8 @@ pub struct Keys {
     pub administrator: SigningKey,
     /// The diagnostics provider's, for the model's key.
     pub provider: SigningKey,
+    /// The command line's, as an application of the clinic's FHIR server.
+    pub fhir: SigningKey,
     /// Those who approve policies, in the order of [`APPROVERS`].
     pub approvers: Vec<SigningKey>,
 }
@@ -63,6 +65,7 @@ impl Keys {
             release: open_or_make(&release)?,
             administrator: open_or_make(&administrator)?,
             provider: open_or_make(&provider)?,
+            fhir: open_or_make(&layout.fhir_key())?,
             approvers: approvers(layout)?,
         })
     }

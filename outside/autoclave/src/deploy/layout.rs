@@ -157,6 +157,11 @@ impl Layout {
         self.client().join("people").join(format!("{name}.key"))
     }
 
+    /// The key of the command line as an application of the clinic's FHIR server.
+    pub fn fhir_key(&self) -> PathBuf {
+        self.client().join("fhir.key")
+    }
+
     /// The client's folder.
     pub fn client(&self) -> PathBuf {
         self.root.join("client")

@@ -14,6 +14,7 @@ mod process;
 pub mod redis;
 pub mod running;
 pub mod seed;
+pub mod smart;
 pub mod tee;
 mod tpm;
 
@@ -69,6 +70,16 @@ pub struct ClientSettings {
     pub address: String,
     /// The account to sign in with.
     pub user: String,
+}
+
+/// Where the clinic's FHIR server is, and as which application the command line comes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FhirSettings {
+    /// The direct door: `https://host:port`.
+    pub base: String,
+    /// The application's id.
+    pub client_id: String,
 }
 
 /// A deployment that is ready to start.
@@ -221,6 +232,11 @@ impl Deployment {
 }
 
 impl Running {
+    /// The base of the clinic's FHIR server.
+    pub fn fhir(&self) -> String {
+        format!("{}/fhir", smart::base(&self.deployment.ports))
+    }
+
     /// The edge's address.
     pub fn address(&self) -> String {
         configs::address(&self.deployment.ports)
@@ -354,6 +370,9 @@ fn seal_model(layout: &Layout, model: &Path) -> Outcome<Digest> {
 fn write_settings(layout: &Layout, ports: &Ports, accounts: &[Account]) -> Outcome {
     let user = accounts.first().map(|account| account.user.clone()).unwrap_or_default();
     let settings = ClientSettings { address: configs::address(ports), user };
+    let base = smart::base(ports);
+    let fhir = FhirSettings { base, client_id: smart::APPLICATION.to_owned() };
+    files::write_json(&layout.client().join("fhir.json"), &fhir)?;
     files::write_json(&layout.client().join("client.json"), &settings)
 }
 

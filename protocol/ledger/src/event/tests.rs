@@ -58,6 +58,17 @@ pub(crate) fn all() -> Vec<Event> {
             decision: Decision::Granted,
             rules: vec![label("clerk.read")],
         },
+        Event::Records {
+            actor: label("autoclave-cli"),
+            role: label("system"),
+            action: label("search"),
+            resource: label("Observation"),
+            subjects: vec![Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)],
+            count: 20,
+            purpose: label("TREAT"),
+            decision: Decision::Granted,
+            rules: vec![label("application-records")],
+        },
         Event::Result {
             model: ModelName::parse("brain-mri").unwrap(),
             model_digest: digest,
@@ -209,6 +220,22 @@ fn fields(event: &Event) -> Vec<&dyn LogSafe> {
         Event::Access { actor, role, action, resource, subject, purpose, decision, rules } => {
             let fixed: Vec<&dyn LogSafe> = vec![actor, role, action, resource, decision];
             [fixed, maybe(subject.as_ref()), maybe(purpose.as_ref()), each(rules)].concat()
+        }
+        Event::Records {
+            actor,
+            role,
+            action,
+            resource,
+            subjects,
+            count,
+            purpose,
+            decision,
+            rules,
+        } => {
+            let fixed: Vec<&dyn LogSafe> =
+                vec![actor, role, action, resource, count, purpose, decision];
+            let subjects = subjects.iter().map(|subject| subject as &dyn LogSafe);
+            [fixed, subjects.collect(), each(rules)].concat()
         }
         Event::Result { model, model_digest, request, response, token, caller } => {
             vec![model, model_digest, request, response, token, caller]

@@ -5,10 +5,9 @@
 use std::io::Write;
 
 use autoclave_ledger::audit::{Expected, Report, audit};
-use autoclave_ledger::{Entry, Hash};
+use autoclave_ledger::audit_event::{self as fhir, Line};
 use serde_json::{Value, json};
 
-use super::fhir;
 use super::source::Source;
 use crate::cli::watch::{Export, Format};
 use crate::failure::{Failure, Outcome};
@@ -20,21 +19,13 @@ const COLUMNS: [&str; 13] = [
     "purpose", "code", "leaf", "line",
 ];
 
-/// A line of the ledger with its place and its leaf's hash.
-pub(super) struct Line {
-    pub(super) index: u64,
-    pub(super) time: String,
-    pub(super) event: Value,
-    pub(super) leaf: Hash,
-}
-
 /// Runs the command.
 pub(super) fn run(command: &Export) -> Outcome {
     let source = Source::parse(&command.source)?;
     let (key, own) = source.key(command.key.as_deref())?;
     let mut lines = Vec::new();
     let report = audit(&source, &key, &Expected::default(), |index, entry| {
-        lines.extend(read(index, entry));
+        lines.extend(Line::of(index, entry));
     });
     let report = report.map_err(|refusal| Failure::new(refusal.code(), &refusal))?;
     let text = match command.format {
@@ -56,12 +47,6 @@ pub(super) fn run(command: &Export) -> Outcome {
 /// A closed pipe is no failure.
 fn put(text: &str) {
     let _closed = std::io::stdout().lock().write_all(text.as_bytes());
-}
-
-fn read(index: u64, entry: &Entry) -> Option<Line> {
-    let leaf = Hash::of_leaf(&entry.to_bytes().ok()?);
-    let event = serde_json::to_value(&entry.event).ok()?;
-    Some(Line { index, time: entry.time.rfc3339(), event, leaf })
 }
 
 fn bundle(lines: &[Line], report: &Report, checkpoint: &str) -> String {
@@ -136,7 +121,7 @@ mod tests {
             decision,
             rules: vec![label("clinician.read")],
         };
-        read(7, &Entry { time: UnixTime::from_seconds(1_800_000_000), event }).unwrap()
+        Line::of(7, &Entry { time: UnixTime::from_seconds(1_800_000_000), event }).unwrap()
     }
 
     #[test]

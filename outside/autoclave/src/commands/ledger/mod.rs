@@ -3,7 +3,6 @@
 //! Nothing that a ledger's host says is believed.
 
 mod export;
-mod fhir;
 mod monitor;
 mod source;
 mod verify;

@@ -2,16 +2,15 @@
 //! It belongs to auditors and the systems that they feed.
 //! It says what the line says: codes, ids, pseudonyms and digests, never a patient's data.
 
+use autoclave_base::Digest;
 use serde_json::{Value, json};
 
-use super::export::Line;
-use autoclave_base::Digest;
-use autoclave_ledger::Hash;
+use crate::{Entry, Hash};
 
 /// What names a ledger.
-pub(super) const LEDGER: &str = "urn:autoclave:ledger";
+pub const LEDGER: &str = "urn:autoclave:ledger";
 /// What names a checkpoint's root.
-pub(super) const CHECKPOINT: &str = "urn:autoclave:ledger:checkpoint";
+pub const CHECKPOINT: &str = "urn:autoclave:ledger:checkpoint";
 
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const EVENT_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-event-type";
@@ -19,26 +18,51 @@ const REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const ENTITY_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const OURS: &str = "urn:autoclave:ledger:event";
 
-/// The ledger that lines are of.
-pub(super) struct Ledger<'a> {
-    pub(super) origin: &'a str,
-    pub(super) size: u64,
-    pub(super) root: &'a Hash,
+/// The ledger that lines are of, as far as they can be proved.
+pub struct Ledger<'a> {
+    /// Its name.
+    pub origin: &'a str,
+    /// How many lines it has.
+    pub size: u64,
+    /// The root of its tree of that size.
+    pub root: &'a Hash,
+}
+
+/// A line of the ledger with its place and its leaf's hash.
+pub struct Line {
+    /// Which line, from 0.
+    pub index: u64,
+    /// When, as RFC 3339 writes it.
+    pub time: String,
+    /// What, as JSON.
+    pub event: Value,
+    /// What the tree holds of it.
+    pub leaf: Hash,
+}
+
+impl Line {
+    /// The line at `index`; none where the event has no JSON form.
+    pub fn of(index: u64, entry: &Entry) -> Option<Self> {
+        let leaf = Hash::of_leaf(&entry.to_bytes().ok()?);
+        let event = serde_json::to_value(&entry.event).ok()?;
+        Some(Self { index, time: entry.time.rfc3339(), event, leaf })
+    }
 }
 
 /// The Bundle's entry of a line.
-pub(super) fn entry(line: &Line, ledger: &Ledger<'_>) -> Value {
+pub fn entry(line: &Line, ledger: &Ledger<'_>) -> Value {
     let id = id(ledger, line);
     json!({ "fullUrl": format!("urn:uuid:{id}"), "resource": resource(&id, line, ledger) })
 }
 
 /// The same line always has the same id: a UUID of version 8 out of a digest.
-fn id(ledger: &Ledger<'_>, line: &Line) -> String {
+pub fn id(ledger: &Ledger<'_>, line: &Line) -> String {
     let hex = Digest::of(format!("{}#{} {}", ledger.origin, line.index, line.leaf)).hex();
     format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
 }
 
-fn resource(id: &str, line: &Line, ledger: &Ledger<'_>) -> Value {
+/// The line as a resource of that id.
+pub fn resource(id: &str, line: &Line, ledger: &Ledger<'_>) -> Value {
     let (kind, subtype) = kind(line);
     let mut event = json!({
         "resourceType": "AuditEvent",
@@ -69,7 +93,7 @@ fn member<'a>(line: &'a Line, name: &str) -> Option<&'a str> {
 fn kind(line: &Line) -> (Value, &str) {
     let name = member(line, "event").unwrap_or_default();
     let (system, code, display) = match name {
-        "access" => (EVENT_TYPE, "rest", "RESTful Operation"),
+        "access" | "records" => (EVENT_TYPE, "rest", "RESTful Operation"),
         "verdict" => (DICOM, "110126", "Node Authentication"),
         "release" => (DICOM, "110106", "Export"),
         "refusal" | "refusals" => (DICOM, "110113", "Security Alert"),
@@ -81,10 +105,11 @@ fn kind(line: &Line) -> (Value, &str) {
     (json!({ "system": system, "code": code, "display": display }), subtype)
 }
 
-fn action(line: &Line) -> &'static str {
+/// FHIR's letter of what was done: `C`, `R`, `U`, `D` or `E`.
+pub fn action(line: &Line) -> &'static str {
     match member(line, "action").or_else(|| member(line, "event")).unwrap_or_default() {
         "create" | "admit" | "created" | "imported" | "genesis" => "C",
-        "read" | "list" | "search" => "R",
+        "read" | "list" | "search" | "history" => "R",
         "update" | "rotated" | "policy_change" | "kept" => "U",
         "delete" | "revoked" | "destroyed" => "D",
         _ => "E",
@@ -130,7 +155,9 @@ fn device(system: &str, value: &str) -> Value {
 /// Whom and what it was about, what else the line says, and where its proof is.
 fn entities(line: &Line, ledger: &Ledger<'_>) -> Value {
     let mut all = Vec::new();
-    if let Some(subject) = member(line, "subject") {
+    let several = line.event["subjects"].as_array().into_iter().flatten();
+    let several = several.filter_map(Value::as_str);
+    for subject in member(line, "subject").into_iter().chain(several) {
         let identifier = json!({ "system": "urn:autoclave:pseudonym", "value": subject });
         let role = json!({ "system": ENTITY_ROLE, "code": "1", "display": "Patient" });
         all.push(json!({ "what": { "identifier": identifier }, "role": role }));
