@@ -10,7 +10,7 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Demo(demo) => commands::demo::run(demo).await,
+        Command::Demo(demo) => Box::pin(commands::demo::run(demo)).await,
         Command::Diagnose(diagnose) => commands::diagnose::run(diagnose).await,
         Command::Code(code) => commands::code::run(&code),
         Command::Token(token) => commands::token::run(token).await,

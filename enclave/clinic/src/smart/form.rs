@@ -1,6 +1,8 @@
 //! `application/x-www-form-urlencoded`, as OAuth sends it. The clinic's. A name that stands
 //! twice is refused (RFC 6749, section 3.1), and what is not UTF-8 is none.
 
+use std::fmt::Write as _;
+
 /// Most fields of a form.
 const FIELDS_MAX: usize = 32;
 
@@ -64,7 +66,7 @@ pub(crate) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _a_text_takes_all = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -3,6 +3,7 @@
 //! They belong to whoever holds the client's folder.
 //! An assertion is good for a minute and once.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use autoclave_attest::jwk::Jwk;
@@ -65,7 +66,7 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _a_text_takes_all = write!(out, "%{byte:02X}");
         }
     }
     out
