@@ -104,7 +104,7 @@ fn field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use autoclave_base::UnixTime;
-    use autoclave_ledger::{Decision, Event, Label};
+    use autoclave_ledger::{Decision, Entry, Event, Hash, Label};
 
     use super::*;
 
