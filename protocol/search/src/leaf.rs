@@ -64,7 +64,7 @@ pub(crate) struct Leaf {
     pub(crate) kind: LeafKind,
 }
 
-/// Parts of a HumanName that are searched (R4, search.html#string).
+/// Parts of a `HumanName` that are searched (R4, search.html#string).
 const NAME: [&str; 5] = ["family", "given", "text", "prefix", "suffix"];
 /// Parts of an Address that are searched.
 const ADDRESS: [&str; 7] = ["text", "line", "city", "district", "state", "postalCode", "country"];
@@ -170,7 +170,9 @@ impl LeafKind {
     /// The texts of a value by which a token is found with `:text`.
     pub(crate) fn displays<'n>(&self, value: &'n Node<'_>, found: &mut impl FnMut(&'n str)) {
         match self {
-            Self::Coding => value.text_of("display").into_iter().for_each(found),
+            Self::Coding | Self::Reference(_) => {
+                value.text_of("display").into_iter().for_each(found);
+            }
             Self::Concept => {
                 value.text_of("text").into_iter().for_each(&mut *found);
                 let codings = value.get("coding").map_or(&[][..], Node::items);
@@ -179,7 +181,6 @@ impl LeafKind {
             Self::Identifier => {
                 value.at(&["type", "text"]).and_then(Node::text).into_iter().for_each(found);
             }
-            Self::Reference(_) => value.text_of("display").into_iter().for_each(found),
             _ => {}
         }
     }

@@ -24,8 +24,8 @@ pub use include::Include;
 pub use patients::{is_of_patients, patients};
 pub use query::{
     CHAIN_MAX, CODES_MAX, Context, ELEMENTS_MAX, Handling, INCLUDES_MAX, KINDS_MAX, Named, NoTerms,
-    PARAMETERS_MAX, Query, QueryRefusal, SORTS_MAX, Scope, Summary, Terms, Total, VALUES_MAX,
-    parse,
+    PARAMETERS_MAX, Query, QueryRefusal, SORTS_MAX, Scope, Summary, TERMS_MAX, Terms, Total,
+    VALUES_MAX, parse,
 };
 pub use row::{Parameter, Row, TEXTS_MAX};
 pub use rows::rows;

@@ -9,9 +9,9 @@ mod compare;
 mod condition;
 mod control;
 mod refusal;
-#[cfg(test)]
-mod tests;
 mod value;
+
+use std::cell::Cell;
 
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
@@ -33,6 +33,8 @@ pub const CODES_MAX: usize = 1_000;
 pub const CHAIN_MAX: usize = 4;
 /// Types that one link of a chain may lead to when none is named.
 pub const KINDS_MAX: usize = 16;
+/// Rows that one query may ask for, all alternatives of all parameters together.
+pub const TERMS_MAX: usize = 4_096;
 /// Keys of one order.
 pub const SORTS_MAX: usize = 8;
 /// `_include` and `_revinclude` of one query.
@@ -187,6 +189,7 @@ pub fn parse(
 ) -> Result<Query, QueryRefusal> {
     let mut query = Query::new();
     let mut filters = Vec::new();
+    let left = Cell::new(TERMS_MAX);
     if let Some(patient) = &scope.compartment {
         let patient = context.blind.reference(Kind::known("Patient"), patient);
         filters.push(Filter::Compartment { patient });
@@ -195,7 +198,7 @@ pub fn parse(
         if at == PARAMETERS_MAX {
             return Err(QueryRefusal::TooMuch(Named::new(name)));
         }
-        match query.take(scope.kind, name, value, context) {
+        match query.take(scope.kind, (name, value), context, &left) {
             Ok(filter) => filters.extend(filter),
             Err(refusal) if context.handling == Handling::Lenient && refusal.is_ignorable() => {
                 query.ignored.push(Named::new(name).as_str().to_owned());
@@ -211,14 +214,14 @@ impl Query {
     fn take(
         &mut self,
         kind: Kind,
-        name: &str,
-        value: &str,
+        (name, value): (&str, &str),
         context: &Context<'_>,
+        left: &Cell<usize>,
     ) -> Result<Option<Filter>, QueryRefusal> {
         if self.control(kind, name, value)? {
             return Ok(None);
         }
-        let chain = Chain { context, name, value };
+        let chain = Chain { context, name, value, left };
         chain.filter(kind, name, 0, &mut self.checks).map(Some)
     }
 }

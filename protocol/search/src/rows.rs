@@ -1,9 +1,6 @@
 //! What is indexed of a resource. It belongs to the crate. Nothing of the resource is in a row
 //! but keyed, save for dates and quantities.
 
-#[cfg(test)]
-mod tests;
-
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 
@@ -56,7 +53,12 @@ impl Maker<'_, '_> {
                 self.value(info.kind, &info.numbers, leaf, value);
             });
         }
-        if is_there && self.rows.len() == before {
+        let is_found = |row: &Row| match row {
+            Row::Term { parameter, .. } | Row::Span { parameter, .. } => {
+                *parameter == info.numbers.plain
+            }
+        };
+        if is_there && !self.rows[before..].iter().any(is_found) {
             self.present(info);
         }
     }
@@ -108,7 +110,9 @@ impl Maker<'_, '_> {
     fn text(&mut self, numbers: &Numbers, kind: &LeafKind, value: &Node<'_>) {
         let Some(text) = value.text() else { return };
         if *kind == LeafKind::Sound {
-            sounds(text).iter().for_each(|sound| self.term(numbers.plain, sound, ""));
+            for sound in sounds(text) {
+                self.term(numbers.plain, &sound, "");
+            }
             return;
         }
         let plain = normal(text);

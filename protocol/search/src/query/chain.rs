@@ -1,6 +1,8 @@
 //! Names of conditions: through references forward (`subject:Patient.name`) and backward
 //! (`_has:Observation:patient:code`), link by link, to the condition at the end.
 
+use std::cell::Cell;
+
 use autoclave_fhir::Kind;
 
 use super::asked::filter::any;
@@ -23,6 +25,8 @@ pub(crate) struct Chain<'a> {
     /// The name as it was asked for.
     pub(crate) name: &'a str,
     pub(crate) value: &'a str,
+    /// How many more rows the query may ask for.
+    pub(crate) left: &'a Cell<usize>,
 }
 
 impl Chain<'_> {
@@ -65,7 +69,15 @@ impl Chain<'_> {
             Some(_) if links > 0 => return Err(QueryRefusal::Chained(self.named())),
             check => checks.extend(check),
         }
+        self.spend(size(&understood.filter))?;
         Ok(understood.filter)
+    }
+
+    /// Alternatives multiply along chains and over types of targets: their sum is bounded.
+    fn spend(&self, count: usize) -> Result<(), QueryRefusal> {
+        let left = self.left.get().checked_sub(count);
+        self.left.set(left.ok_or_else(|| QueryRefusal::TooMuch(self.named()))?);
+        Ok(())
     }
 
     fn named(&self) -> Named {
@@ -148,11 +160,16 @@ impl Chain<'_> {
         Ok(any(info.parts.iter().filter(fits).map(of_part).collect()))
     }
 
-    fn ids(&self, kind: Kind, modifier: Option<&str>) -> Result<Filter, QueryRefusal> {
+    fn values(&self) -> Result<Vec<&str>, QueryRefusal> {
         let values = parts(self.value, ',');
         if values.len() > VALUES_MAX {
             return Err(QueryRefusal::TooMuch(self.named()));
         }
+        Ok(values)
+    }
+
+    fn ids(&self, kind: Kind, modifier: Option<&str>) -> Result<Filter, QueryRefusal> {
+        let values = self.values()?;
         if values.iter().any(|value| value.is_empty()) {
             return Err(QueryRefusal::Value(self.named()));
         }
@@ -171,12 +188,21 @@ impl Chain<'_> {
             return Err(QueryRefusal::Modifier(self.named()));
         }
         let mut filters = Vec::new();
-        for value in parts(self.value, ',') {
+        for value in self.values()? {
             let comparison = prefix(value)
                 .and_then(|(prefix, rest)| Comparison::date(prefix, rest, self.context.now));
             let comparison = comparison.ok_or_else(|| QueryRefusal::Value(self.named()))?;
             filters.extend(comparison.updated());
         }
         Ok(any(filters))
+    }
+}
+
+/// How many rows a filter asks for.
+fn size(filter: &Filter) -> usize {
+    match filter {
+        Filter::All(all) | Filter::Any(all) => all.iter().map(size).sum(),
+        Filter::Not(not) => size(not),
+        _ => 1,
     }
 }
