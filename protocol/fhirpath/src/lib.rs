@@ -9,6 +9,7 @@ pub mod patch;
 mod syntax;
 mod units;
 pub mod value;
+pub mod view;
 
 pub use context::{Context, Profiles, Resolver, Terminology};
 pub use evaluate::{EvaluationRefusal, Expression, evaluate_bool};

@@ -8,4 +8,6 @@ mod fhirpath;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
+mod views;
+#[cfg(test)]
 mod xml;
