@@ -14,6 +14,7 @@ mod subscription;
 mod terminology;
 mod validate;
 mod vault;
+mod views;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ impl Operations {
             Arc::new(self.export.clone()),
             Arc::new(self.import.clone()),
             Arc::new(validate::Validate),
+            Arc::new(views::Views),
             Arc::new(subscription::WebhookSecret(self.subscriptions.clone())),
         ];
         all.extend(terminology::Terms::all(&self.vocabulary));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 use autoclave_record::consent::Act;
-use autoclave_search::{Context, Filter, Handling, NoTerms, Query, Scope, parse};
+use autoclave_search::{Context, Filter, Handling, NoTerms, Page, Query, Scope, parse};
 
 use super::run::fault;
 use crate::server::{Access, Action, Caller, Fault, Granted, SUBJECTS_MAX, Server};
@@ -75,6 +75,21 @@ impl Reach {
             _ => Filter::All(all),
         };
         Ok(self.visible.narrow(kind, filter))
+    }
+
+    /// One resource, where it is there and within reach.
+    pub(super) fn read(&mut self, kind: Kind, id: &str) -> Result<Option<Stored>, Fault> {
+        let key = self.server.store().blind().reference(kind, id);
+        let filter = self.filter(kind, Filter::Keys(vec![key]))?;
+        let hidden = self.visible.hidden();
+        let found = self.server.store().read(self.caller.tenant, |view| {
+            let hits = view.search(kind, &filter, hidden, &[], &Page::First, 1)?;
+            view.open(&hits.iter().map(|hit| hit.row).collect::<Vec<_>>())
+        });
+        let Some(stored) = found.map_err(fault)?.into_iter().next() else { return Ok(None) };
+        let Some(document) = &stored.document else { return Ok(None) };
+        let node = document.node().map_err(|_| Fault::internal("a stored resource"))?;
+        Ok(self.tells(&stored, &node).then(|| stored.clone()))
     }
 
     /// Whether an opened resource may be told; counts it where it is.

@@ -11,7 +11,7 @@ use http::StatusCode;
 use super::asked::Asked;
 use super::reach::Reach;
 use super::reply;
-use super::run::{blocking, fault};
+use super::run::blocking;
 use crate::server::{Call, Called, Fault, FhirRequest, Operation, Place, Server};
 
 /// The operation.
@@ -68,17 +68,9 @@ fn validate(
     let (Some(kind), Some(id)) = (kind, id) else {
         return Err(Fault::bad("validate.resource", "A resource is missing.").at("resource"));
     };
-    let stored = reach
-        .server
-        .store()
-        .read(reach.caller.tenant, |view| view.get(kind, id))
-        .map_err(fault)?
-        .ok_or_else(Fault::not_found)?;
+    let stored = reach.read(kind, id)?.ok_or_else(Fault::not_found)?;
     let document = stored.document.as_ref().ok_or_else(Fault::not_found)?;
     let node = document.node().map_err(|_| Fault::internal("a stored resource"))?;
-    if !reach.tells(&stored, &node) {
-        return Err(Fault::not_found());
-    }
     // Whatever it is, it may be deleted.
     Ok(if mode == Some("delete") { Vec::new() } else { findings(&node, &profiles) })
 }
