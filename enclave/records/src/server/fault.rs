@@ -2,10 +2,15 @@
 //! and one sentence, all from the source. What a client sent stands in none of them, but for
 //! the name of a search parameter or the place of an element.
 
-use autoclave_fhir::json::Node;
+use std::borrow::Cow;
+
+use autoclave_fhir::DocumentRefusal;
+use autoclave_fhir::json::{JsonRefusal, Node};
+use autoclave_search::QueryRefusal;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::message::FhirResponse;
+use crate::store::StoreError;
 
 /// The system of our codes in `OperationOutcome.issue.details`.
 pub const CODE_SYSTEM: &str = "urn:autoclave:code";
@@ -19,7 +24,7 @@ struct Inner {
     status: StatusCode,
     issue: &'static str,
     code: &'static str,
-    text: &'static str,
+    text: Cow<'static, str>,
     place: Option<String>,
     outcome: Option<Vec<u8>>,
     headers: HeaderMap,
@@ -37,7 +42,7 @@ impl Fault {
             status,
             issue,
             code,
-            text,
+            text: Cow::Borrowed(text),
             place: None,
             outcome: None,
             headers: HeaderMap::new(),
@@ -71,11 +76,22 @@ impl Fault {
         Self::new(status, "exception", "internal", "The request failed inside.")
     }
 
+    /// The ledger did not take the line, so nothing is told.
+    pub(crate) fn unrecorded(status: StatusCode) -> Self {
+        let text = "The access could not be written down, so there is no answer.";
+        Self::new(status, "exception", "access.unrecorded", text)
+    }
+
     /// Names the parameter or element that is meant, never its value.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.0.place = Some(place.into());
         self
+    }
+
+    /// Whether it names one.
+    pub fn has_place(&self) -> bool {
+        self.0.place.is_some()
     }
 
     /// Tells this `OperationOutcome` instead of one issue.
@@ -153,5 +169,77 @@ pub fn one_issue(
 impl std::fmt::Debug for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0.code)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        use StatusCode as Status;
+        let told = |status, issue, text| Self::new(status, issue, error.code(), text);
+        match error {
+            StoreError::Conflict => {
+                told(Status::CONFLICT, "conflict", "Somebody else changed the resource meanwhile.")
+            }
+            StoreError::Erased => {
+                told(Status::CONFLICT, "business-rule", "The patient was erased; nothing is kept.")
+            }
+            StoreError::TooCostly => {
+                told(Status::FORBIDDEN, "too-costly", "The request takes too long; narrow it.")
+            }
+            StoreError::TooLarge => {
+                told(Status::PAYLOAD_TOO_LARGE, "too-long", "A value is larger than is stored.")
+            }
+            StoreError::Full => {
+                told(Status::INSUFFICIENT_STORAGE, "no-store", "There is no room left.")
+            }
+            StoreError::Unavailable => {
+                told(Status::SERVICE_UNAVAILABLE, "transient", "The records do not answer now.")
+            }
+            other => Self::internal(other.code()),
+        }
+    }
+}
+
+impl From<QueryRefusal> for Fault {
+    fn from(refusal: QueryRefusal) -> Self {
+        let text = refusal.to_string();
+        let issue = match refusal {
+            QueryRefusal::Value(_) => "value",
+            QueryRefusal::TooMuch(_) => "too-costly",
+            _ => "not-supported",
+        };
+        let mut fault = Self::new(StatusCode::BAD_REQUEST, issue, refusal.code(), "");
+        fault.0.text = Cow::Owned(text);
+        fault
+    }
+}
+
+impl From<DocumentRefusal> for Fault {
+    fn from(refusal: DocumentRefusal) -> Self {
+        let (code, text) = match refusal {
+            DocumentRefusal::Json(JsonRefusal::Syntax(_)) => {
+                ("json.syntax", "The body is not JSON.")
+            }
+            DocumentRefusal::Json(JsonRefusal::Depth) => {
+                ("json.depth", "The JSON is nested deeper than is read.")
+            }
+            DocumentRefusal::Json(JsonRefusal::Size) => {
+                ("json.size", "The JSON has more values than are read.")
+            }
+            DocumentRefusal::Json(JsonRefusal::Twice) => {
+                ("json.twice", "A name stands twice in one object.")
+            }
+            DocumentRefusal::NotAResource => {
+                ("record.not_a_resource", "The body is not a resource of FHIR R4.")
+            }
+            DocumentRefusal::Head => ("record.head", "Id or meta is not what FHIR says."),
+        };
+        Self::new(StatusCode::BAD_REQUEST, "structure", code, text)
+    }
+}
+
+impl From<JsonRefusal> for Fault {
+    fn from(refusal: JsonRefusal) -> Self {
+        DocumentRefusal::Json(refusal).into()
     }
 }

@@ -42,6 +42,9 @@ pub(crate) struct PageState {
     /// The total, where it was counted for the first page.
     #[serde(rename = "t", skip_serializing_if = "Option::is_none", default)]
     pub(crate) total: Option<u64>,
+    /// Unknown parameters were named, not refused.
+    #[serde(rename = "l", default)]
+    pub(crate) is_lenient: bool,
     /// Until when it holds.
     #[serde(rename = "e")]
     until: i64,
@@ -66,15 +69,15 @@ pub(crate) enum Cursor {
     /// A row, in the order of storing.
     #[serde(rename = "r")]
     Row(i64),
-    /// So many matches.
-    #[serde(rename = "o")]
-    Offset(u32),
+    /// A type, by number, and a row of it.
+    #[serde(rename = "k")]
+    Kind(u8, i64),
     /// Values of the order, and a row.
     #[serde(rename = "v")]
     Values(Vec<Option<String>>, i64),
-    /// A time, and a row.
+    /// A version in a history: its time, row and number.
     #[serde(rename = "u")]
-    Time(i64, i64),
+    Version(i64, i64, u32),
 }
 
 impl PageState {
@@ -85,7 +88,8 @@ impl PageState {
             Over::System | Over::Type(_) => None,
         };
         let kind = over.kind().map(Kind::number);
-        Self { what, kind, id, query: query.to_owned(), cursor, total: None, until: now + LIFE_MS }
+        let (query, until) = (query.to_owned(), now + LIFE_MS);
+        Self { what, kind, id, query, cursor, total: None, is_lenient: false, until }
     }
 
     /// Over what it goes.

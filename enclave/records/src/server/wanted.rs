@@ -10,12 +10,11 @@ use super::fault::Fault;
 const PAIRS_MAX: usize = 256;
 
 /// What a write is answered with (`Prefer: return=`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Return {
     /// Nothing but headers.
     Minimal,
     /// The resource as stored.
-    #[default]
     Representation,
     /// An `OperationOutcome`.
     Outcome,
@@ -35,7 +34,8 @@ pub(crate) enum Summary {
 /// What holds for every answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    pub(crate) give: Return,
+    /// What was preferred; a single write gives the resource, a bundle nothing.
+    pub(crate) give: Option<Return>,
     /// Unknown search parameters are named in the answer instead of refused.
     pub(crate) is_lenient: bool,
     pub(crate) pretty: bool,
@@ -148,9 +148,9 @@ fn summary(value: &str) -> Result<Summary, Fault> {
 fn prefer(value: &str, wanted: &mut Wanted) {
     for part in value.split([',', ';']).map(str::trim) {
         match part.to_ascii_lowercase().as_str() {
-            "return=minimal" => wanted.give = Return::Minimal,
-            "return=representation" => wanted.give = Return::Representation,
-            "return=operationoutcome" => wanted.give = Return::Outcome,
+            "return=minimal" => wanted.give = Some(Return::Minimal),
+            "return=representation" => wanted.give = Some(Return::Representation),
+            "return=operationoutcome" => wanted.give = Some(Return::Outcome),
             "handling=lenient" => wanted.is_lenient = true,
             "handling=strict" => wanted.is_lenient = false,
             _ => {}
@@ -292,7 +292,7 @@ mod tests {
         let headers = headers(&[("prefer", "return=minimal; handling=lenient")]);
         let pairs = pairs("_summary=text&_elements=id,%20name&_pretty=true").unwrap();
         let read = wanted(&headers, &pairs).unwrap();
-        assert_eq!((read.give, read.is_lenient, read.pretty), (Return::Minimal, true, true));
+        assert_eq!((read.give, read.is_lenient, read.pretty), (Some(Return::Minimal), true, true));
         assert_eq!((read.summary, read.elements.len()), (Summary::Text, 2));
         assert!(!read.is_whole());
         let wrong = [("_summary".to_owned(), "some".to_owned())];
