@@ -91,7 +91,8 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// A name that the definitions do not have where it stands is refused, not empty.
+    /// A name that the definitions do not have where it stands is refused, not empty; and so
+    /// is `as` of more than one item.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.strict = true;

@@ -97,13 +97,23 @@ impl Expression {
         evaluator.evaluate(&self.ast, &Scope::of(&this))
     }
 
-    /// Its truth as a rule's: empty is false, one item that is no boolean is true.
+    /// Its truth as a criterion's: empty is false, one item that is no boolean is true.
     pub fn evaluate_bool<'a>(
         &'a self,
         on: impl Into<Item<'a>>,
         context: &'a Context<'a>,
     ) -> Result<bool, EvaluationRefusal> {
         Ok(logic::truth(&self.evaluate(on, context)?)?.unwrap_or(false))
+    }
+
+    /// Its truth as a rule's (an invariant's): only what is false breaks it. A rule of what is
+    /// not there is empty, and not broken: ref-1 says nothing of a reference without address.
+    pub fn evaluate_rule<'a>(
+        &'a self,
+        on: impl Into<Item<'a>>,
+        context: &'a Context<'a>,
+    ) -> Result<bool, EvaluationRefusal> {
+        Ok(logic::truth(&self.evaluate(on, context)?)?.unwrap_or(true))
     }
 }
 

@@ -5,6 +5,8 @@
 mod html;
 mod references;
 
+use autoclave_fhir::json::Node;
+
 use super::call::Call;
 use super::walk::Found;
 use super::{EvaluationRefusal, elements, navigate};
@@ -17,7 +19,7 @@ pub(super) fn answer<'a>(call: &Call<'_, 'a>) -> Found<'a> {
         Function::Extension => extension(call),
         Function::HasValue => {
             let has = match call.input.as_slice() {
-                [one] => one.value()?.is_some(),
+                [one] => has_value(one),
                 _ => false,
             };
             Ok(vec![has.into()])
@@ -40,6 +42,16 @@ pub(super) fn answer<'a>(call: &Call<'_, 'a>) -> Found<'a> {
         Function::CheckModifiers => check_modifiers(call),
         // They need the definition that an element was read under, which a tree does not have.
         _ => Err(EvaluationRefusal::Unknown),
+    }
+}
+
+/// Whether an item is a primitive that is there; whatever number it is.
+fn has_value(item: &Item<'_>) -> bool {
+    match item {
+        Item::Value(_) => true,
+        Item::Element(element) => {
+            matches!(element.node(), Some(Node::Bool(_) | Node::Number(_) | Node::Text(_)))
+        }
     }
 }
 
@@ -79,9 +91,7 @@ fn codes<'s>(item: &'s Item<'_>) -> Vec<Coded<'s>> {
         return vec![(None, code)];
     }
     let Some(node) = item.node() else { return Vec::new() };
-    let one = |node: &'s autoclave_fhir::json::Node<'_>| {
-        node.text_of("code").map(|code| (node.text_of("system"), code))
-    };
+    let one = |node: &'s Node<'_>| node.text_of("code").map(|code| (node.text_of("system"), code));
     match node.get("coding") {
         Some(all) => all.each().iter().filter_map(one).collect(),
         None => one(node).into_iter().collect(),

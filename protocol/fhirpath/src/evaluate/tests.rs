@@ -177,6 +177,9 @@ fn rules_of_inner_elements_see_their_resource() {
     assert_eq!(rule.evaluate_bool(Item::element(component, None, kind), &context), Ok(true));
     let rule = Expression::parse("dataAbsentReason.empty() or value.empty()").unwrap();
     assert_eq!(evaluate_bool(&rule, &node), Ok(true));
+    let empty = Expression::parse("subject.reference.startsWith('#')").unwrap();
+    assert_eq!(empty.evaluate_bool(&node, &context), Ok(false), "a criterion");
+    assert_eq!(empty.evaluate_rule(&node, &context), Ok(true), "a rule");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl<'a> Evaluator<'a> {
             }
             Ast::As { of, what } => {
                 let found = self.focus(of.as_deref(), scope)?;
-                types::as_type(found, what)
+                types::as_type(found, what, self.context.strict)
             }
             Ast::OfType { of, what } => {
                 let found = self.focus(of.as_deref(), scope)?;

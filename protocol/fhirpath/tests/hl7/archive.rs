@@ -20,6 +20,14 @@ pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
     tar.ok().filter(|tar| tar.status.success()).map(|tar| tar.stdout)
 }
 
+/// The names of the files in a folder of it.
+pub(crate) fn names(folder: &str) -> Vec<String> {
+    let Some(archive) = archive() else { return Vec::new() };
+    let tar = Command::new("tar").arg("--zstd").arg("-tf").arg(archive).output();
+    let names = tar.map(|tar| String::from_utf8(tar.stdout).unwrap()).unwrap_or_default();
+    names.lines().filter(|name| name.starts_with(folder)).map(str::to_owned).collect()
+}
+
 /// The same as text.
 pub(crate) fn text(name: &str) -> Option<String> {
     String::from_utf8(file(name)?).ok()

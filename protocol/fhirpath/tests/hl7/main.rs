@@ -8,6 +8,8 @@ mod fhirpath;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod xml;
