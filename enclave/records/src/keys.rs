@@ -6,6 +6,7 @@
 mod root;
 mod sealing;
 
-pub use root::{MemoryRoots, RootError, RootKeeper, Roots};
+pub use root::{MemoryRoots, RootError, RootKeeper};
+pub(crate) use root::{Root, Roots};
 pub use sealing::SealBroken;
-pub(crate) use sealing::{DataKey, RecordsKeys};
+pub(crate) use sealing::{DataKey, Place, RecordsKeys};

@@ -2,166 +2,133 @@
 //! The hospital's. It knows databases and keys, and of FHIR only types and documents; it
 //! decides nothing about who may read. Calls block; handlers make them off the runtime.
 
+mod change;
+mod codec;
 mod error;
+mod history;
+mod index;
 mod indexer;
+mod open;
+mod plan;
+mod pool;
+mod postgres;
+mod schema;
+mod search;
+mod sql;
+mod sqlite;
 mod types;
+mod vault;
+mod view;
+mod writer;
 
+#[cfg(test)]
+mod tests;
+
+pub use change::Change;
 pub use error::StoreError;
-pub use indexer::Indexer;
+pub use indexer::{FhirIndexer, Indexer};
 pub use types::{
     Cursor, Engine, Hidden, Hit, How, Options, Part, Past, PostgresSettings, Presence, Put, Scope,
     Stored,
 };
+pub use view::View;
 
-use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
 
 use autoclave_cell::kept::Kept;
-use autoclave_fhir::Kind;
-use autoclave_search::{Blind, Filter, Page, Sort};
+use autoclave_search::Blind;
+use time::OffsetDateTime;
 
 use crate::Tenant;
+use crate::keys::RecordsKeys;
+use codec::Codec;
+use pool::Pool;
+use vault::Vault;
+use writer::Writer;
 
-/// The open store.
+/// The open store. Copies of it are the same store.
 #[derive(Clone)]
-pub struct Store;
+pub struct Store(Arc<Shared>);
 
-#[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "not yet made")]
+/// What all copies share.
+pub(crate) struct Shared {
+    keys: RecordsKeys,
+    vault: Vault,
+    indexer: Arc<dyn Indexer>,
+    codec: Codec,
+    readers: Pool,
+    writer: Writer,
+    /// Told of every change; the ledger is, through it.
+    kept: OnceLock<Kept>,
+}
+
 impl Store {
-    /// Opens the records, or creates them where none were expected.
-    pub fn open(_options: Options) -> Result<Self, StoreError> {
-        Err(StoreError::Engine)
-    }
-
     /// Makes the terms of this store's index.
     pub fn blind(&self) -> &Blind {
-        unreachable!()
+        &self.0.keys.blind
     }
 
     /// How many changes there were: counted inside, so that an older copy has fewer.
     pub fn serial(&self) -> Result<u64, StoreError> {
-        Err(StoreError::Engine)
+        let mut lent = self.0.readers.snapshot()?;
+        let serial = sql::number(&mut *lent, "SELECT serial FROM changes WHERE one = 1", &[])?;
+        u64::try_from(serial).map_err(|_| StoreError::Malformed)
     }
 
     /// Has every further change told.
-    pub fn keep(&self, _kept: Kept) {}
+    pub fn keep(&self, kept: Kept) {
+        let _already = self.0.kept.set(kept);
+    }
 
     /// Reads in one snapshot.
     pub fn read<T, E: From<StoreError>>(
         &self,
-        _tenant: Tenant,
-        _work: impl FnOnce(&mut View<'_>) -> Result<T, E>,
+        tenant: Tenant,
+        work: impl FnOnce(&mut View<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        Err(StoreError::Engine.into())
+        // Before the snapshot: a key that is destroyed meanwhile is not remembered.
+        let epoch = self.0.vault.epoch();
+        let mut lent = self.0.readers.snapshot()?;
+        let mut view = View::new(&self.0, tenant, &mut *lent, false);
+        view.epoch = epoch;
+        work(&mut view)
     }
 
-    /// Changes all or nothing: durable when it returns.
+    /// Changes all or nothing: durable when it returns. Changes that come together share one
+    /// commit.
     pub fn change<T, E: From<StoreError>>(
         &self,
-        _tenant: Tenant,
-        _work: impl FnOnce(&mut Change<'_>) -> Result<T, E>,
+        tenant: Tenant,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        Err(StoreError::Engine.into())
+        let shared = &*self.0;
+        let (value, serial) = shared.writer.change(|sql, counters| {
+            let mut change = Change::new(View::new(shared, tenant, sql, true), counters);
+            let value = work(&mut change)?;
+            change.flush()?;
+            Ok::<T, E>(value)
+        })?;
+        shared.tell(serial);
+        Ok(value)
     }
 }
 
-/// One snapshot of one institution's records.
-pub struct View<'a>(PhantomData<&'a ()>);
-
-#[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "not yet made")]
-impl View<'_> {
-    /// The newest version, deleted or not; `None` where there never was one.
-    pub fn get(&mut self, _kind: Kind, _id: &str) -> Result<Option<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// One version.
-    pub fn version(
-        &mut self,
-        _kind: Kind,
-        _id: &str,
-        _version: u32,
-    ) -> Result<Option<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// Versions, newest first.
-    pub fn history(&mut self, _past: Past, _hidden: &Hidden) -> Result<Vec<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// What a filter means, in order. An order by opened values is the caller's to make: here
-    /// it is that of storing.
-    pub fn search(
-        &mut self,
-        _kind: Kind,
-        _filter: &Filter,
-        _hidden: &Hidden,
-        _order: &[Sort],
-        _page: &Page,
-        _limit: u32,
-    ) -> Result<Vec<Hit>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// How many a filter means.
-    pub fn count(
-        &mut self,
-        _kind: Kind,
-        _filter: &Filter,
-        _hidden: &Hidden,
-    ) -> Result<u64, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// The newest versions of these rows, in this order; deleted ones are left out.
-    pub fn open(&mut self, _rows: &[i64]) -> Result<Vec<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// The newest versions by key, in this order; unknown and deleted ones are left out.
-    pub fn by_keys(&mut self, _keys: &[i64]) -> Result<Vec<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// Part of a patient's compartment.
-    pub fn compartment(&mut self, _part: &Part<'_>) -> Result<Vec<Stored>, StoreError> {
-        Err(StoreError::Engine)
+impl Shared {
+    /// Tells the ledger, through its keeper, how many changes there were.
+    fn tell(&self, serial: i64) {
+        if let (Some(kept), Ok(serial)) = (self.kept.get(), u64::try_from(serial)) {
+            kept.changed(serial);
+        }
     }
 }
 
-/// A change under way: sees what it has changed itself.
-pub struct Change<'a>(View<'a>);
-
-impl<'a> Deref for Change<'a> {
-    type Target = View<'a>;
-
-    fn deref(&self) -> &View<'a> {
-        &self.0
-    }
-}
-
-impl<'a> DerefMut for Change<'a> {
-    fn deref_mut(&mut self) -> &mut View<'a> {
-        &mut self.0
-    }
-}
-
-#[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "not yet made")]
-impl Change<'_> {
-    /// Stores a new version.
-    pub fn put(&mut self, _put: Put<'_>) -> Result<Stored, StoreError> {
-        Err(StoreError::Engine)
-    }
-
-    /// Deletes a resource, which keeps its history; `None` where there is nothing to delete.
-    pub fn delete(
-        &mut self,
-        _kind: Kind,
-        _id: &str,
-        _expected: Option<u32>,
-        _updated: i64,
-    ) -> Result<Option<Stored>, StoreError> {
-        Err(StoreError::Engine)
-    }
+/// A time as FHIR writes an instant.
+fn instant(milliseconds: i64) -> Result<String, StoreError> {
+    let nanoseconds = i128::from(milliseconds) * 1_000_000;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds);
+    let time = time.map_err(|_| StoreError::TooLarge)?;
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second, milli) = time.to_hms_milli();
+    let month = u8::from(month);
+    Ok(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"))
 }

@@ -56,6 +56,11 @@ impl Document {
         Ok(Self { text, kind })
     }
 
+    /// Takes bytes that were a resource of this type when they were sealed.
+    pub const fn of_stored(kind: Kind, text: Vec<u8>) -> Self {
+        Self { text, kind }
+    }
+
     /// Its type.
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -43,7 +43,7 @@ impl RootKeeper for MemoryRoots {
 
 /// A root and its number.
 #[derive(Clone)]
-pub struct Root {
+pub(crate) struct Root {
     pub(crate) number: u64,
     pub(crate) key: Secret<[u8; 32]>,
 }
@@ -59,7 +59,7 @@ impl Root {
 
 /// The root, or two while one takes the other's place.
 #[derive(Clone)]
-pub struct Roots(Vec<Root>);
+pub(crate) struct Roots(Vec<Root>);
 
 impl Roots {
     /// These.

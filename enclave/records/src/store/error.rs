@@ -17,6 +17,9 @@ pub enum StoreError {
     /// There are records where none may be.
     #[error("there are records at this place")]
     Occupied,
+    /// A database on another machine, to which the way is not secured.
+    #[error("a database on another machine is not used")]
+    NotLocal,
     /// The engine was built without encryption.
     #[error("the database engine cannot encrypt")]
     NoCipher,
@@ -66,6 +69,7 @@ impl StoreError {
             Self::WrongKey => "store.wrong_key",
             Self::Missing => "store.missing",
             Self::Occupied => "store.occupied",
+            Self::NotLocal => "store.not_local",
             Self::NoCipher => "store.no_cipher",
             Self::Newer => "store.newer",
             Self::RolledBack => "store.rolled_back",

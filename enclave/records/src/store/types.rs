@@ -38,6 +38,16 @@ pub enum Engine {
     Postgres(PostgresSettings),
 }
 
+impl Engine {
+    /// Whether there must be records.
+    pub(super) const fn presence(&self) -> Presence {
+        match self {
+            Self::Sqlite { presence, .. } => *presence,
+            Self::Postgres(settings) => settings.presence,
+        }
+    }
+}
+
 /// Whether records were kept here before, as the enclave's sealed state remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
