@@ -119,7 +119,62 @@ fn value_set(url: &str) -> &str {
     url.strip_prefix("http://hl7.org/fhir/ValueSet/").unwrap_or(url)
 }
 
+/// Rules that HL7 wrote for engines that take collections and types less strictly than FHIRPath
+/// says, and what was meant.
+const MEANT: [(&str, &str); 3] = [
+    ("descendants().as(", "descendants().ofType("),
+    ("answer is Boolean", "answer is boolean"),
+    ("telecom or endpoint", "telecom.exists() or endpoint.exists()"),
+];
+
+/// A rule's expression on one line, as it was meant.
+fn expression(rule: &Value) -> String {
+    let own = line(text(rule, "expression"));
+    MEANT.iter().fold(own, |own, (wrote, meant)| own.replace(wrote, meant))
+}
+
 /// One line without tabs and line ends, which part the table's fields.
 fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::command;
+
+    /// HL7's JSON, unpacked from the material beside the project.
+    fn unpacked() -> Option<PathBuf> {
+        let shared = root().join("../shared/fhir");
+        let folder = root().join("target/fhir/definitions");
+        for name in ["hl7-r4-definitions-from-medplum-5.2.13.tar.zst", "us_core_610.tgz"] {
+            let archive = shared.join(name);
+            if !archive.is_file() {
+                say(&format!("skipped: no ../shared/fhir/{name}"));
+                return None;
+            }
+            fs::create_dir_all(&folder).unwrap();
+            let (archive, folder) = (archive.to_str().unwrap(), folder.to_str().unwrap());
+            let kind = if name.ends_with("zst") { "--zstd" } else { "--gzip" };
+            let arguments = ["-x", kind, "-f", archive, "-C", folder];
+            if !command("tar", &arguments).status().is_ok_and(|status| status.success()) {
+                say(&format!("skipped: tar cannot unpack {name}"));
+                return None;
+            }
+        }
+        Some(folder)
+    }
+
+    #[test]
+    fn the_tables_are_those_that_hl7s_definitions_give() {
+        let Some(folder) = unpacked() else { return };
+        for (place, tables) in
+            [(TABLES, tables(&folder).unwrap()), (SEARCH, search::tables(&folder).unwrap())]
+        {
+            for (name, text) in tables {
+                let own = fs::read_to_string(root().join(place).join(name)).unwrap();
+                assert!(own == text, "{place}/{name} is not what `cargo xtask definitions` makes");
+            }
+        }
+    }
 }

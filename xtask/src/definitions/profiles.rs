@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{items, line, text, types, value_set};
+use super::{expression, items, line, text, types, value_set};
 
 const HEAD: &str = "\
 # Profiles and extensions of FHIR R4 (4.0.1) and US Core 6.1.0, made by `cargo xtask definitions`;
@@ -59,7 +59,7 @@ fn write(profile: &Value, base: &Base<'_>, out: &mut String) {
                     "! {} {}\t{}\t{}",
                     text(one, "key"),
                     text(one, "severity"),
-                    line(text(one, "expression")),
+                    expression(one),
                     line(text(one, "human")),
                 );
             }
@@ -123,7 +123,7 @@ fn difference(element: &Value, base: &Base<'_>) -> Option<String> {
     for (name, value) in element.as_object().into_iter().flatten() {
         let how = ["fixed", "pattern"].into_iter().find(|how| name.starts_with(how));
         if let (Some(how), false) = (how, is_own_url) {
-            let _ = write!(out, "\t{how}\t{value}");
+            let _ = write!(out, "\t{how}\t{}", sorted(value));
         }
     }
     (!out.is_empty()).then_some(out)
@@ -162,4 +162,18 @@ fn slicing(element: &Value) -> String {
         return String::new();
     }
     format!(" d={}:{}", text(slicing, "rules"), discriminators.join(","))
+}
+
+/// The same value with members in alphabetical order, whatever order the reader kept.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let by_name: BTreeMap<&String, &Value> = members.iter().collect();
+            Value::Object(
+                by_name.into_iter().map(|(name, one)| (name.clone(), sorted(one))).collect(),
+            )
+        }
+        other => other.clone(),
+    }
 }

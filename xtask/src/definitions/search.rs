@@ -55,7 +55,9 @@ fn parameters(all: &[Value]) -> Result<String, String> {
         }
     }
     let mut out = HEAD.to_owned();
-    lines.into_values().for_each(|line| out.push_str(&line));
+    for line in lines.into_values() {
+        out.push_str(&line);
+    }
     Ok(out)
 }
 

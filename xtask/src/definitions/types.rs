@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{items, line, tail, text, value_set};
+use super::{expression, items, line, tail, text, value_set};
 
 const HEAD: &str = "\
 # The types of FHIR R4 (4.0.1), made by `cargo xtask definitions`; HL7's definitions are CC0.
@@ -94,7 +94,7 @@ impl Writer<'_> {
                         "! {} {}\t{}\t{}",
                         text(one, "key"),
                         text(one, "severity"),
-                        line(text(one, "expression")),
+                        expression(one),
                         line(text(one, "human")),
                     );
                 }
