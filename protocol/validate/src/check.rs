@@ -15,17 +15,19 @@ use autoclave_fhir::definitions::{Child, Element, Strength, Type, TypeUse};
 use autoclave_fhir::json::Node;
 use autoclave_fhir::{Definitions, Kind};
 
-use crate::finding::{Finding, IssueType, Place, Severity};
+use crate::finding::{Finding, Findings, IssueType, Place, Severity};
 
 pub(crate) use codes::CodeSet;
 pub use primitive::is_id;
 
-/// Findings of one check; a resource with more is not worth reading further.
-pub const FINDINGS_MAX: usize = 100;
-
 /// Checks the form of a resource. What is an error must not be stored; a warning may.
 pub fn check(resource: &Node<'_>) -> Vec<Finding> {
-    let mut check = Check { findings: Vec::new() };
+    found(resource).into_vec()
+}
+
+/// As [`check`], to find more.
+pub(crate) fn found(resource: &Node<'_>) -> Findings {
+    let mut check = Check { findings: Findings::default() };
     let name = resource.text_of("resourceType").filter(|name| name.parse::<Kind>().is_ok());
     let place = Place::root(name.unwrap_or("Resource"));
     check.resource(resource, place, None);
@@ -46,7 +48,7 @@ struct Around<'n> {
 }
 
 struct Check {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 /// The rules of this check: stable code, what it is about, in words.
@@ -103,20 +105,21 @@ impl Check {
     }
 
     fn say(&mut self, severity: Severity, rule: Rule, place: Place<'_>) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding {
-                severity,
-                issue: rule.1,
-                code: rule.0.into(),
-                place: place.to_string(),
-                message: Cow::Borrowed(rule.2),
-            });
-        }
+        self.findings.add(severity, || Finding {
+            severity,
+            issue: rule.1,
+            code: rule.0.into(),
+            place: place.to_string(),
+            message: Cow::Borrowed(rule.2),
+        });
     }
 
     fn resource(&mut self, node: &Node<'_>, place: Place<'_>, around: Option<Around<'_>>) {
         if !matches!(node, Node::Object(_)) {
             return self.add(OBJECT, place);
+        }
+        if self.findings.are_full() {
+            return;
         }
         let Some(kind) = node.text_of("resourceType").and_then(|name| name.parse::<Kind>().ok())
         else {

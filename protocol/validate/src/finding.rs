@@ -6,6 +6,9 @@ use std::fmt;
 
 use autoclave_fhir::json::Node;
 
+/// Findings of one validation; a resource with more is not worth reading further.
+pub const FINDINGS_MAX: usize = 100;
+
 /// The code system of our rules' codes.
 pub const CODE_SYSTEM: &str = "urn:autoclave:code";
 
@@ -102,6 +105,37 @@ impl Finding {
             ("diagnostics", text(&self.message)),
             ("expression", Node::List(vec![text(&self.place)])),
         ])
+    }
+}
+
+/// What one validation found, bounded; what is graver takes the place of what is less.
+#[derive(Default)]
+pub(crate) struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Notes a finding.
+    pub(crate) fn add(&mut self, severity: Severity, make: impl FnOnce() -> Finding) {
+        if self.0.len() < FINDINGS_MAX {
+            self.0.push(make());
+        } else if let Some(at) = self.0.iter().rposition(|one| one.severity < severity) {
+            self.0.remove(at);
+            self.0.push(make());
+        }
+    }
+
+    /// Whether nothing graver can come that would still be noted.
+    pub(crate) fn are_full(&self) -> bool {
+        self.0.len() >= FINDINGS_MAX && self.0.iter().all(Finding::is_error)
+    }
+
+    /// Whether an error is among them.
+    pub(crate) fn have_error(&self) -> bool {
+        self.0.iter().any(Finding::is_error)
+    }
+
+    /// All of them.
+    pub(crate) fn into_vec(self) -> Vec<Finding> {
+        self.0
     }
 }
 

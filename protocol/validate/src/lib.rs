@@ -4,8 +4,12 @@
 
 mod check;
 mod finding;
+pub mod profile;
 pub mod terminology;
+mod validate;
 
-pub use check::{FINDINGS_MAX, check, is_id};
-pub use finding::{CODE_SYSTEM, Finding, IssueType, Severity, operation_outcome};
+pub use check::{check, is_id};
+pub use finding::{CODE_SYSTEM, FINDINGS_MAX, Finding, IssueType, Severity, operation_outcome};
+pub use profile::{Profile, ProfileRefusal, Profiles};
 pub use terminology::Terminology;
+pub use validate::{Context, validate};

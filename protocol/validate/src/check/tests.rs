@@ -1,13 +1,14 @@
 use super::*;
+use crate::finding::FINDINGS_MAX;
 
 /// `code place` of each finding.
-fn found(json: &str) -> Vec<String> {
+fn faults(json: &str) -> Vec<String> {
     let node = Node::parse(json.as_bytes()).unwrap();
     check(&node).iter().map(|finding| format!("{} {}", finding.code, finding.place)).collect()
 }
 
 fn patient(members: &str) -> Vec<String> {
-    found(&format!(r#"{{"resourceType":"Patient",{members}}}"#))
+    faults(&format!(r#"{{"resourceType":"Patient",{members}}}"#))
 }
 
 #[test]
@@ -18,7 +19,11 @@ fn what_is_right_passes() {
         "generalPractitioner":[{"reference":"urn:uuid:x"},{"reference":"Practitioner/1"},{"display":"D"}],
         "text":{"status":"generated","div":"<div>A</div>"},"maritalStatus":{"text":"M"}"##;
     assert_eq!(patient(good), [""; 0]);
-    assert_eq!(found(r#"{"resourceType":"Patient"}"#), [""; 0], "nothing is required of a patient");
+    assert_eq!(
+        faults(r#"{"resourceType":"Patient"}"#),
+        [""; 0],
+        "nothing is required of a patient"
+    );
 }
 
 #[test]
@@ -87,7 +92,7 @@ fn each_rule_of_the_form_is_kept() {
 #[test]
 fn required_codes_need_their_system() {
     let allergy = |status: &str| {
-        found(&format!(
+        faults(&format!(
             r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/1"}},"clinicalStatus":{status}}}"#
         ))
     };
@@ -108,7 +113,7 @@ fn entries_of_a_bundle_are_checked_as_resources_of_their_own() {
             "contained":[{"resourceType":"Group","id":"h","type":"person","actual":true}]}]}},
         {"resource":{"resourceType":"Observation","subject":{"reference":"#g"}}}]}"##;
     assert_eq!(
-        found(bundle),
+        faults(bundle),
         [
             "contained-nested Bundle.entry[0].resource.contained[0]",
             "reference-contained Bundle.entry[1].resource.subject.reference",
@@ -134,6 +139,6 @@ fn no_value_is_ever_repeated_and_findings_are_bounded() {
         check(&Node::parse(&crate::operation_outcome(&findings).to_bytes()).unwrap()).is_empty()
     );
     assert!(check(&crate::operation_outcome(&[])).is_empty());
-    assert_eq!(found("[]"), ["object-expected Resource"]);
-    assert_eq!(found("{}"), ["resource-type-unknown Resource"]);
+    assert_eq!(faults("[]"), ["object-expected Resource"]);
+    assert_eq!(faults("{}"), ["resource-type-unknown Resource"]);
 }

@@ -1,10 +1,11 @@
 //! Synthea's 58 patients.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use autoclave_fhir::json::Node;
-use autoclave_validate::check;
+use autoclave_validate::{Context, Finding, check, validate};
 
 use crate::material;
 
@@ -54,4 +55,28 @@ fn the_form_of_an_observation_is_checked_in_microseconds() {
     eprintln!("{} observations, {each:?} each", observations.len());
     // 25 µs is the aim with optimisation; this build has little of it and a busy machine.
     assert!(each < Duration::from_micros(250), "{each:?}");
+}
+
+#[test]
+fn what_synthea_declares_to_be_of_us_core_is() {
+    let Some(folder) = material::shared("synthea-bulk-ndjson-10patients") else { return };
+    let mut wrong = Vec::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for path in material::files(&folder) {
+        // One file tells of the export itself.
+        if path.file_name().is_some_and(|name| name == "log.ndjson") {
+            continue;
+        }
+        let text = fs::read(&path).unwrap();
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let node = Node::parse(line).unwrap();
+            for profile in node.at(&["meta", "profile"]).map_or(&[][..], Node::items) {
+                *counts.entry(profile.text().unwrap().to_owned()).or_default() += 1;
+            }
+            let findings = validate(&node, &[], &Context::default());
+            wrong.extend(findings.into_iter().filter(Finding::is_error));
+        }
+    }
+    assert!(counts.len() >= 12, "{counts:?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
