@@ -17,6 +17,8 @@ mod texts;
 mod types;
 mod walk;
 
+use std::cell::Cell;
+
 use autoclave_fhir::json::Node;
 
 pub(crate) use equality::same;
@@ -91,10 +93,22 @@ impl Expression {
         on: impl Into<Item<'a>>,
         context: &'a Context<'a>,
     ) -> Result<Vec<Item<'a>>, EvaluationRefusal> {
-        let this = [on.into()];
+        self.evaluate_within(on.into(), context, &Cell::new(walk::STEPS_MAX))
+    }
+
+    /// The same within steps that several evaluations share.
+    pub(crate) fn evaluate_within<'a>(
+        &'a self,
+        on: Item<'a>,
+        context: &'a Context<'a>,
+        left: &Cell<u64>,
+    ) -> Result<Vec<Item<'a>>, EvaluationRefusal> {
+        let this = [on];
         let resource = context.resource.or_else(|| this[0].node());
-        let evaluator = Evaluator::new(context, resource);
-        evaluator.evaluate(&self.ast, &Scope::of(&this))
+        let evaluator = Evaluator::new(context, resource, left.get());
+        let found = evaluator.evaluate(&self.ast, &Scope::of(&this));
+        left.set(left.get().saturating_sub(evaluator.steps()));
+        found
     }
 
     /// Its truth as a criterion's: empty is false, one item that is no boolean is true.

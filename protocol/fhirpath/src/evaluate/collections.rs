@@ -270,30 +270,51 @@ fn sort<'a>(call: &Call<'_, 'a>) -> Found<'a> {
         }
         keyed.push((keys, item.clone()));
     }
-    let mut refused = None;
-    keyed.sort_by(|(left, _), (right, _)| {
-        for (at, (left, right)) in left.iter().zip(right).enumerate() {
-            let (Some(left), Some(right)) = (left, right) else {
-                match left.is_some().cmp(&right.is_some()) {
-                    Ordering::Equal => continue,
-                    empty_first => return empty_first,
-                }
-            };
-            let order = compare::items(left, right).unwrap_or_else(|why| {
-                refused = Some(why);
-                None
-            });
-            let down = matches!(call.arguments.get(at), Some(Ast::Minus(_)));
-            match order.unwrap_or(Ordering::Equal) {
-                Ordering::Equal => {}
-                order if down => return order.reverse(),
-                order => return order,
+    let sorted = merged(keyed, &|(left, _), (right, _)| in_order(call, left, right))?;
+    Ok(sorted.into_iter().map(|(_, item)| item).collect())
+}
+
+/// Whether keys may stand in this order.
+fn in_order(
+    call: &Call<'_, '_>,
+    left: &[Option<Item<'_>>],
+    right: &[Option<Item<'_>>],
+) -> Result<bool, EvaluationRefusal> {
+    call.evaluator.step(1)?;
+    for (at, keys) in left.iter().zip(right).enumerate() {
+        let (Some(left), Some(right)) = keys else {
+            match keys.0.is_some().cmp(&keys.1.is_some()) {
+                Ordering::Equal => continue,
+                empty_first => return Ok(empty_first.is_lt()),
             }
+        };
+        let down = matches!(call.arguments.get(at), Some(Ast::Minus(_)));
+        match compare::items(left, right)?.unwrap_or(Ordering::Equal) {
+            Ordering::Equal => {}
+            order => return Ok(order.is_lt() != down),
         }
-        Ordering::Equal
-    });
-    match refused {
-        Some(why) => Err(why),
-        None => Ok(keyed.into_iter().map(|(_, item)| item).collect()),
     }
+    Ok(true)
+}
+
+/// Sorts by merging: dates of different precision have no whole order, which the standard
+/// library's sort may answer with a panic.
+fn merged<T>(
+    mut all: Vec<T>,
+    in_order: &impl Fn(&T, &T) -> Result<bool, EvaluationRefusal>,
+) -> Result<Vec<T>, EvaluationRefusal> {
+    if all.len() < 2 {
+        return Ok(all);
+    }
+    let right = all.split_off(all.len() / 2);
+    let mut left = merged(all, in_order)?.into_iter().peekable();
+    let mut right = merged(right, in_order)?.into_iter().peekable();
+    let mut sorted = Vec::with_capacity(left.len() + right.len());
+    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
+        let next = if in_order(first, second)? { left.next() } else { right.next() };
+        sorted.extend(next);
+    }
+    sorted.extend(left);
+    sorted.extend(right);
+    Ok(sorted)
 }

@@ -12,6 +12,11 @@ use crate::item::{Item, Quantity, Value, decimal};
 use crate::units;
 use crate::value::DateTime;
 
+/// Counts the steps that a comparison takes.
+type Count<'s> = &'s dyn Fn(usize) -> Result<(), EvaluationRefusal>;
+/// Bytes of text that are compared in one step.
+pub(super) const TEXT_BYTES_STEP: usize = 256;
+
 /// An answer as a collection.
 pub(super) fn answer<'a>(equal: Option<bool>, turned: bool) -> Vec<Item<'a>> {
     equal.map(|equal| (equal != turned).into()).into_iter().collect()
@@ -32,7 +37,7 @@ pub(super) fn equal<'a>(
     let mut all = Some(true);
     for (left, right) in left.iter().zip(right) {
         evaluator.step(1)?;
-        match items(left, right)? {
+        match items(left, right, &|steps| evaluator.step(steps))? {
             Some(false) => return Ok(Some(false)),
             None => all = None,
             Some(true) => {}
@@ -42,16 +47,23 @@ pub(super) fn equal<'a>(
 }
 
 /// Whether two items are equal; `None` where that cannot be said.
-pub(super) fn items(left: &Item<'_>, right: &Item<'_>) -> Result<Option<bool>, EvaluationRefusal> {
+pub(super) fn items(
+    left: &Item<'_>,
+    right: &Item<'_>,
+    count: Count<'_>,
+) -> Result<Option<bool>, EvaluationRefusal> {
     if let (Some(left), Some(right)) = (left.text(), right.text())
-        && left == right
+        && left.len() == right.len()
     {
-        return Ok(Some(true));
+        count(left.len() / TEXT_BYTES_STEP)?;
+        if left == right {
+            return Ok(Some(true));
+        }
     }
     match (left.value()?, right.value()?) {
         (Some(left), Some(right)) => Ok(values(&left, &right)),
         (None, None) => match (left.node(), right.node()) {
-            (Some(left), Some(right)) => Ok(Some(nodes(left, right, false)?)),
+            (Some(left), Some(right)) => Ok(Some(nodes(left, right, false, count)?)),
             (left, right) => Ok(Some(left.is_none() && right.is_none())),
         },
         _ => Ok(Some(false)),
@@ -112,12 +124,18 @@ pub(super) fn quantity<'a>(value: &Value<'a>) -> Option<Quantity<'a>> {
 
 /// Whether two trees are equal, members in any order, numbers by what they count.
 pub(crate) fn same(left: &Node<'_>, right: &Node<'_>) -> bool {
-    nodes(left, right, false).unwrap_or_else(|_| left == right)
+    nodes(left, right, false, &|_| Ok(())).unwrap_or_else(|_| left == right)
 }
 
 /// Whether two trees are equal, members in any order; loosely, also items of arrays, without
 /// `id`, and texts as equivalence compares them.
-fn nodes(left: &Node<'_>, right: &Node<'_>, loosely: bool) -> Result<bool, EvaluationRefusal> {
+fn nodes(
+    left: &Node<'_>,
+    right: &Node<'_>,
+    loosely: bool,
+    count: Count<'_>,
+) -> Result<bool, EvaluationRefusal> {
+    count(1)?;
     if std::ptr::eq(left, right) {
         return Ok(true);
     }
@@ -129,13 +147,13 @@ fn nodes(left: &Node<'_>, right: &Node<'_>, loosely: bool) -> Result<bool, Evalu
             left == right || (loosely && folded(left) == folded(right))
         }
         (Node::List(left), Node::List(right)) if loosely => {
-            unordered(left, right, |left, right| nodes(left, right, true))?
+            unordered(left, right, |left, right| nodes(left, right, true, count))?
         }
         (Node::List(left), Node::List(right)) => {
-            left.len() == right.len() && pairs(left.iter().zip(right), loosely)?
+            left.len() == right.len() && pairs(left.iter().zip(right), loosely, count)?
         }
         (Node::Object(left), Node::Object(right)) => {
-            let count = |members: &[(Cow<'_, str>, Node<'_>)]| {
+            let named = |members: &[(Cow<'_, str>, Node<'_>)]| {
                 members.iter().filter(|(name, _)| !loosely || name != "id").count()
             };
             let both = left.iter().filter(|(name, _)| !loosely || name != "id").filter_map(
@@ -145,9 +163,9 @@ fn nodes(left: &Node<'_>, right: &Node<'_>, loosely: bool) -> Result<bool, Evalu
                 },
             );
             let both: Vec<_> = both.collect();
-            both.len() == count(left)
-                && both.len() == count(right)
-                && pairs(both.into_iter(), loosely)?
+            both.len() == named(left)
+                && both.len() == named(right)
+                && pairs(both.into_iter(), loosely, count)?
         }
         _ => left == right,
     })
@@ -156,8 +174,9 @@ fn nodes(left: &Node<'_>, right: &Node<'_>, loosely: bool) -> Result<bool, Evalu
 fn pairs<'s, 'a: 's>(
     mut all: impl Iterator<Item = (&'s Node<'a>, &'s Node<'a>)>,
     loosely: bool,
+    count: Count<'_>,
 ) -> Result<bool, EvaluationRefusal> {
-    all.try_fold(true, |equal, (left, right)| Ok(equal && nodes(left, right, loosely)?))
+    all.try_fold(true, |equal, (left, right)| Ok(equal && nodes(left, right, loosely, count)?))
 }
 
 /// Whether each of the left finds one of the right, no one twice.
@@ -193,15 +212,15 @@ pub(super) fn equivalent<'a>(
     right: &[Item<'a>],
 ) -> Result<bool, EvaluationRefusal> {
     evaluator.step(left.len().saturating_mul(right.len()))?;
-    unordered(left, right, alike)
+    unordered(left, right, |left, right| alike(left, right, &|steps| evaluator.step(steps)))
 }
 
-fn alike(left: &Item<'_>, right: &Item<'_>) -> Result<bool, EvaluationRefusal> {
+fn alike(left: &Item<'_>, right: &Item<'_>, count: Count<'_>) -> Result<bool, EvaluationRefusal> {
     let (left, right) = match (left.value()?, right.value()?) {
         (Some(left), Some(right)) => (left, right),
         (None, None) => {
             return match (left.node(), right.node()) {
-                (Some(left), Some(right)) => nodes(left, right, true),
+                (Some(left), Some(right)) => nodes(left, right, true, count),
                 (left, right) => Ok(left.is_none() && right.is_none()),
             };
         }
@@ -267,7 +286,7 @@ pub(super) fn has<'a>(
 ) -> Result<bool, EvaluationRefusal> {
     evaluator.step(all.len())?;
     for own in all {
-        if items(own, item)? == Some(true) {
+        if items(own, item, &|steps| evaluator.step(steps))? == Some(true) {
             return Ok(true);
         }
     }

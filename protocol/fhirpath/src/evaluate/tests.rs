@@ -239,6 +239,7 @@ script:x">y</a></div>"#,
         r#"<div style="width: expression(x)">y</div>"#,
         "<div class=x>y</div>",
         "<div><iframe/>y</div>",
+        "<div><\u{a0}p>x</p></div>",
         r#"<div><a href="&#106;avascript:x">y</a></div>"#,
     ] {
         assert!(!safe(bad), "{bad}");
@@ -256,4 +257,62 @@ fn variables_are_given_and_defined() {
         found("select(defineVariable('n', 1)).select(%n)"),
         Err(EvaluationRefusal::Variable)
     );
+}
+
+#[test]
+fn sorting_survives_what_has_no_order() {
+    let years = (1..40).map(|at| format!("@20{:02}-0{}", at % 7, at % 9 + 1));
+    let days = (1..40).map(|at| format!("@20{:02}-0{}-1{}", at % 5, at % 8 + 1, at % 9));
+    let alone = (1..20).map(|at| format!("@20{:02}", at % 6));
+    let all: Vec<String> = years.chain(days).chain(alone).collect();
+    let combined =
+        all[1..].iter().fold(all[0].clone(), |text, next| format!("{text}.combine({next})"));
+    assert_eq!(found(&format!("{combined}.sort().count()")).unwrap(), ["97"]);
+    is("(3 | 1 | 2).sort(-$this)", &["3", "2", "1"]);
+    is("name.sort(family).given.first()", &["Jim"]);
+    assert_eq!(found("(1).combine('a').sort()"), Err(EvaluationRefusal::Type));
+}
+
+#[test]
+fn no_text_makes_the_reader_or_the_evaluator_panic() {
+    let seeds = [
+        "Patient.name.where(use = 'official').given.first() | @2015-02-04T14:34:28+10:00 + 4 days",
+        "iif(%resource.id.exists(), 10 'mg' * 2.5, '\\u00e9'.substring(1, 2)) ~ {}",
+        "descendants().ofType(FHIR.string).select($this & 'x').distinct().count() div 3 >= -1",
+        "birthDate.lowBoundary(6) in ('a'.replaceMatches('(a)', '$1$1').toChars() | @T10:30)",
+    ];
+    let letters = b"()[]{}.,'\"`@%$|&=~!<>+-*/0129TZ:aeis \n\\u\xc3\xa9";
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let node = node_of(PATIENT);
+    let context = Context::default();
+    let mut evaluated = 0;
+    for round in 0..20_000 {
+        let mut text = seeds[round % seeds.len()].as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let (at, letter) = (random(text.len()), letters[random(letters.len())]);
+            match random(3) {
+                0 => text[at] = letter,
+                1 => text.insert(at, letter),
+                _ => _ = text.remove(at),
+            }
+        }
+        let Ok(text) = String::from_utf8(text) else { continue };
+        if let Ok(expression) = Expression::parse(&text) {
+            evaluated += 1;
+            for item in expression.evaluate(&node, &context).unwrap_or_default() {
+                let _ = item.value().map(|value| value.map(|value| value.text()));
+            }
+        }
+    }
+    assert!(evaluated > 500, "{evaluated}");
+}
+
+fn node_of(text: &str) -> Node<'_> {
+    Node::parse(text.as_bytes()).unwrap()
 }

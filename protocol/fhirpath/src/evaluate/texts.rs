@@ -7,6 +7,7 @@ mod patterns;
 use super::arithmetic::TEXT_BYTES_MAX;
 use super::call::Call;
 use super::collections::count;
+use super::equality::TEXT_BYTES_STEP;
 use super::walk::Found;
 use super::{EvaluationRefusal, single};
 use crate::item::Item;
@@ -19,6 +20,7 @@ pub(super) fn answer<'a>(call: &Call<'_, 'a>) -> Found<'a> {
     }
     let Some(item) = single(&call.input)? else { return Ok(Vec::new()) };
     let text = item.text().ok_or(EvaluationRefusal::Type)?;
+    call.evaluator.step(text.len() / TEXT_BYTES_STEP)?;
     match call.function {
         Function::Upper => made(text.to_uppercase()),
         Function::Lower => made(text.to_lowercase()),

@@ -12,7 +12,7 @@ use crate::item::{Item, Quantity, Value};
 use crate::syntax::{Ast, Function, Literal, Operator};
 
 /// Steps of one evaluation: about a second on a slow machine.
-const STEPS_MAX: u64 = 2_000_000;
+pub(super) const STEPS_MAX: u64 = 2_000_000;
 /// Steps one inside the other.
 const DEPTH_MAX: usize = 160;
 /// Items of one collection.
@@ -30,6 +30,7 @@ pub(super) struct Evaluator<'a> {
     pub(super) resource: Option<&'a Node<'a>>,
     names: RefCell<Names<'a>>,
     steps: Cell<u64>,
+    most: u64,
     depth: Cell<usize>,
 }
 
@@ -62,21 +63,27 @@ impl<'s, 'a> Scope<'s, 'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(context: &'a Context<'a>, resource: Option<&'a Node<'a>>) -> Self {
+    pub(super) fn new(context: &'a Context<'a>, resource: Option<&'a Node<'a>>, most: u64) -> Self {
         Self {
             context,
             resource,
             names: RefCell::default(),
             steps: Cell::new(0),
+            most,
             depth: Cell::new(0),
         }
+    }
+
+    /// Steps taken so far.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.get()
     }
 
     /// Counts steps; work that is more than one step says how much.
     pub(super) fn step(&self, count: usize) -> Result<(), EvaluationRefusal> {
         let steps = self.steps.get().saturating_add(count as u64);
         self.steps.set(steps);
-        if steps > STEPS_MAX { Err(EvaluationRefusal::Steps) } else { Ok(()) }
+        if steps > self.most { Err(EvaluationRefusal::Steps) } else { Ok(()) }
     }
 
     /// The collection that a part of an expression results in.

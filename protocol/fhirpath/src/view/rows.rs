@@ -1,6 +1,8 @@
 //! The rows that a resource makes. It belongs to `view`. What stands side by side multiplies,
 //! what stands in a union adds.
 
+use std::cell::Cell;
+
 use autoclave_fhir::json::Node;
 
 use super::{Column, Each, Row, Selection, View, ViewRefusal};
@@ -12,6 +14,8 @@ use crate::item::{Item, Value};
 const ROWS_MAX: usize = 50_000;
 /// Cells of one resource's rows.
 const CELLS_MAX: usize = 2_000_000;
+/// Steps that all paths of a view may take over one resource.
+const STEPS_MAX: u64 = 20_000_000;
 /// Items that `repeat` finds.
 const REPEATED_MAX: usize = 20_000;
 
@@ -25,7 +29,7 @@ pub(super) fn of(view: &View, resource: &Node<'_>) -> Result<Vec<Row>, ViewRefus
         context = context.variable(&constant.name, vec![item]);
     }
     let (context, root) = (context, Item::from(resource));
-    let maker = Maker { context: &context };
+    let maker = Maker { context: &context, left: Cell::new(STEPS_MAX) };
     for condition in &view.conditions {
         if !maker.holds(condition, &root)? {
             return Ok(Vec::new());
@@ -56,11 +60,17 @@ fn product(left: &[Row], right: Vec<Row>) -> Result<Vec<Row>, ViewRefusal> {
 
 struct Maker<'a> {
     context: &'a Context<'a>,
+    /// Steps that are left to the paths of the view.
+    left: Cell<u64>,
 }
 
 impl<'a> Maker<'a> {
+    fn found(&self, path: &'a Expression, on: &Item<'a>) -> Result<Vec<Item<'a>>, ViewRefusal> {
+        Ok(path.evaluate_within(on.clone(), self.context, &self.left)?)
+    }
+
     fn holds(&self, condition: &'a Expression, root: &Item<'a>) -> Result<bool, ViewRefusal> {
-        match condition.evaluate(root.clone(), self.context)?.as_slice() {
+        match self.found(condition, root)?.as_slice() {
             [] => Ok(false),
             [one] => one.truth().ok_or(ViewRefusal::Condition),
             _ => Err(ViewRefusal::Condition),
@@ -74,9 +84,7 @@ impl<'a> Maker<'a> {
     ) -> Result<Vec<Row>, ViewRefusal> {
         let found = match &selection.each {
             Each::Once => return self.parts(selection, focus),
-            Each::Item(path) | Each::ItemOrNull(path) => {
-                path.evaluate(focus.clone(), self.context)?
-            }
+            Each::Item(path) | Each::ItemOrNull(path) => self.found(path, focus)?,
             Each::Repeat(paths) => self.repeated(paths, focus)?,
         };
         if found.is_empty() && matches!(selection.each, Each::ItemOrNull(_)) {
@@ -104,7 +112,7 @@ impl<'a> Maker<'a> {
         while let Some(item) = open.pop() {
             let mut inner = Vec::new();
             for path in paths {
-                inner.extend(path.evaluate(item.clone(), self.context)?);
+                inner.extend(self.found(path, &item)?);
             }
             if !is_focus {
                 found.push(item);
@@ -122,7 +130,7 @@ impl<'a> Maker<'a> {
     fn parts(&self, selection: &'a Selection, item: &Item<'a>) -> Result<Vec<Row>, ViewRefusal> {
         let mut cells = Row::with_capacity(selection.columns.len());
         for (column, path) in &selection.columns {
-            cells.push(cell(column, &path.evaluate(item.clone(), self.context)?)?);
+            cells.push(cell(column, &self.found(path, item)?)?);
         }
         let mut rows = vec![cells];
         for inner in &selection.selections {

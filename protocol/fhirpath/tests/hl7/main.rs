@@ -10,6 +10,8 @@ mod patch;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod ucum;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod xml;

@@ -91,8 +91,9 @@ fn balanced(text: &str) -> Option<bool> {
             continue;
         }
         let (tag, alone) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+        // A browser takes `< p>` for text, and so nothing may stand before the name.
         let name = tag.split_whitespace().next()?;
-        if !ELEMENTS.contains(&name) || !attributes(tag[name.len()..].trim()) {
+        if !ELEMENTS.contains(&name) || !attributes(tag.strip_prefix(name)?.trim()) {
             return None;
         }
         read |= name == "img";
