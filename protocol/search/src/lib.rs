@@ -8,10 +8,13 @@ mod filter;
 mod include;
 mod instant;
 mod leaf;
+mod means;
 mod path;
 mod patients;
 mod query;
 mod reference;
+#[cfg(test)]
+mod roundtrip;
 mod row;
 mod rows;
 mod sort;
@@ -28,6 +31,6 @@ pub use query::{
     VALUES_MAX, parse,
 };
 pub use row::{Parameter, Row, TEXTS_MAX};
-pub use rows::rows;
+pub use rows::{ROWS_VERSION, rows};
 pub use sort::sort_value;
 pub use table::{ParameterInfo, ParameterType, parameters};

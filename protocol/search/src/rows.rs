@@ -10,6 +10,8 @@ use crate::table::{Numbers, ParameterInfo, ParameterType};
 use crate::text::{normal, sounds};
 use crate::{Blind, Parameter, Row, TEXTS_MAX, parameters};
 
+/// Changes whenever the same resource has other rows: then an index is to be made anew.
+pub const ROWS_VERSION: u32 = 1;
 /// Rows of most resources.
 const ROWS_USUAL: usize = 24;
 /// Stands where a parameter has a value of which nothing can be searched, so that `:missing`

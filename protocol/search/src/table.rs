@@ -144,6 +144,11 @@ impl Numbers {
 }
 
 impl ParameterInfo {
+    /// Its number, under which its rows stand, as far as it has rows of its own.
+    pub const fn number(&self) -> Parameter {
+        self.numbers.plain
+    }
+
     /// Whether it may refer to that type.
     pub(crate) fn leads_to(&self, kind: Kind) -> bool {
         self.targets.is_empty() || self.targets.contains(&kind)

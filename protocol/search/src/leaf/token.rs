@@ -26,12 +26,8 @@ impl LeafKind {
             Self::Coding => coding(value).into_iter().for_each(found),
             Self::Identifier => identifier(value).into_iter().for_each(found),
             Self::Contact => contact(value).into_iter().for_each(found),
-            Self::Code => {
+            Self::Code | Self::Word => {
                 let token = |code| Token { code: folded(code), system: "" };
-                value.text().map(token).into_iter().for_each(found);
-            }
-            Self::Word => {
-                let token = |word: &'n str| Token { code: word.into(), system: "" };
                 value.text().map(token).into_iter().for_each(found);
             }
             Self::Bool => value.bool().map(truth).into_iter().for_each(found),
