@@ -100,7 +100,6 @@ fn questions(info: &ParameterInfo, resource: &Node<'_>) -> Vec<String> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "it says what it skips and what it did")]
 fn whatever_a_parameter_reads_of_an_official_example_finds_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../target/fhir/hl7.fhir.r4.examples/package");
