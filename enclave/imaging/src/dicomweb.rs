@@ -1,4 +1,4 @@
-//! The DICOMweb server: one function, [`Dicomweb::handle`], for every interaction. The
+//! The `DICOMweb` server: one function, [`Dicomweb::handle`], for every interaction. The
 //! hospital's. It knows no door, no session and no rule: who asks is a [`Caller`], what is
 //! allowed a [`Guard`] says, and no answer that tells of an image leaves before its ledger line.
 
@@ -195,9 +195,9 @@ impl Dicomweb {
                 return Err(Fault::FORBIDDEN);
             }
         };
-        let (shelf, caller, now) = (self.0.shelf.clone(), caller.clone(), self.0.guard.now_ms());
+        let (images, caller, now) = (self.0.shelf.clone(), caller.clone(), self.0.guard.now_ms());
         blocking(move || {
-            let visible = shelf.consents.visible(&caller, Act::Access, now);
+            let visible = images.consents.visible(&caller, Act::Access, now);
             let visible = visible.map_err(|error| Fault::internal(error.code()))?;
             Ok(Allowed { caller, granted, visible, now })
         })

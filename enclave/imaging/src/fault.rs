@@ -1,4 +1,4 @@
-//! Why a request of DICOMweb is not answered as asked: a status, our stable code and one
+//! Why a request of `DICOMweb` is not answered as asked: a status, our stable code and one
 //! sentence, all from the source. What a client sent stands in none of them.
 
 use autoclave_base::Problem;

@@ -31,7 +31,7 @@ pub fn name(tag: Tag) -> String {
 
 /// The tag that eight hexadecimal digits, or a keyword, mean.
 pub fn tag(name: &str) -> Option<Tag> {
-    use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
+    use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry};
     if name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let number = u32::from_str_radix(name, 16).ok()?;
         let halves = number.to_be_bytes();
@@ -40,7 +40,7 @@ pub fn tag(name: &str) -> Option<Tag> {
             u16::from_be_bytes([halves[2], halves[3]]),
         ));
     }
-    dicom_dictionary_std::StandardDataDictionary.by_name(name).map(|entry| entry.tag())
+    dicom_dictionary_std::StandardDataDictionary.by_name(name).map(DataDictionaryEntry::tag)
 }
 
 struct Source<'a> {

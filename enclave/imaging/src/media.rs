@@ -1,4 +1,4 @@
-//! Media types as DICOMweb negotiates them (PS3.18, section 8.7). Nobody's: pure. Types are
+//! Media types as `DICOMweb` negotiates them (PS3.18, section 8.7). Nobody's: pure. Types are
 //! compared without case, parameters that nobody asked about are kept for who does.
 
 /// A media type, or a range of them, with its parameters.

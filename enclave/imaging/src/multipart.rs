@@ -1,4 +1,4 @@
-//! `multipart/related` (RFC 2387) as DICOMweb sends it: parts read as they arrive, parts
+//! `multipart/related` (RFC 2387) as `DICOMweb` sends it: parts read as they arrive, parts
 //! written as they are opened. Nobody's: pure. No part is larger than its bound, and no
 //! chunk of a body is looked at twice.
 

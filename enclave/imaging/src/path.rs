@@ -46,7 +46,7 @@ pub enum Form {
     Bulk(Vec<String>),
 }
 
-/// A request of DICOMweb.
+/// A request of `DICOMweb`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// STOW-RS, into any study or into one.

@@ -148,13 +148,13 @@ impl Shelf {
         pairs: &[(String, String)],
     ) -> Result<Queries, ShelfError> {
         let scope = Scope { kind, compartment: asker.caller.patient.clone() };
-        let asked = self.query(&scope, pairs, asker.now)?;
+        let wanted = self.query(&scope, pairs, asker.now)?;
         let narrowed = asker
             .granted
             .narrowed
             .iter()
             .map(|text| self.query(&scope, &crate::query::pairs(text), asker.now));
-        Ok(Queries { asked, narrowed: narrowed.collect::<Result<_, _>>()? })
+        Ok(Queries { asked: wanted, narrowed: narrowed.collect::<Result<_, _>>()? })
     }
 
     fn query(

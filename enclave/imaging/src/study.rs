@@ -49,7 +49,7 @@ pub struct Listed {
     pub uid: Uid,
     /// SOP Class UID.
     pub class: Option<Uid>,
-    /// Digest of its metadata; `None` where the image was not stored through DICOMweb.
+    /// Digest of its metadata; `None` where the image was not stored through `DICOMweb`.
     pub metadata: Option<Digest>,
     /// Digest of its file, likewise.
     pub file: Option<Digest>,
@@ -70,6 +70,28 @@ impl Study {
             patient: patient.split('/').next()?.to_owned(),
             series: series.iter().filter_map(Series::of).collect(),
         })
+    }
+
+    /// Adds what was just listed in the resource.
+    pub fn add(&mut self, instance: &Instance, kept: Kept) {
+        let at = self.series.iter().position(|series| series.uid == instance.series);
+        let at = at.unwrap_or_else(|| {
+            let modality = instance.first(tags::MODALITY).map(str::to_owned);
+            self.series.push(Series {
+                uid: instance.series.clone(),
+                modality,
+                instances: Vec::new(),
+            });
+            self.series.len() - 1
+        });
+        let Some(series) = self.series.get_mut(at) else { return };
+        series.instances.retain(|one| one.uid != instance.instance);
+        series.instances.push(Listed {
+            uid: instance.instance.clone(),
+            class: Some(instance.class.clone()),
+            metadata: Some(kept.metadata),
+            file: Some(kept.file),
+        });
     }
 
     /// How many instances it has.
@@ -98,8 +120,8 @@ impl Listed {
     fn of(node: &Node<'_>) -> Option<Self> {
         let digest = |url: &str| {
             let extensions = node.get("extension").map_or(&[][..], Node::items).iter();
-            let own = extensions.filter(|one| one.text_of("url") == Some(url));
-            own.last()?.text_of("valueString")?.parse().ok()
+            let mut own = extensions.filter(|one| one.text_of("url") == Some(url));
+            own.next_back()?.text_of("valueString")?.parse().ok()
         };
         let class = node.at(&["sopClass", "code"]).and_then(Node::text);
         Some(Self {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _, VirtualVr};
+use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
@@ -25,6 +25,7 @@ pub(super) struct Walk<'a> {
     signed: bool,
 }
 
+#[derive(Clone, Copy)]
 struct Header {
     tag: Tag,
     vr: VR,
@@ -191,7 +192,7 @@ impl<'a> Walk<'a> {
             let creator = (0x10..=0xff).contains(&tag.element());
             return if creator { VR::LO } else { VR::UN };
         }
-        match StandardDataDictionary.by_tag(tag).map(|entry| entry.vr()) {
+        match StandardDataDictionary.by_tag(tag).map(DataDictionaryEntry::vr) {
             Some(VirtualVr::Xs) if self.signed => VR::SS,
             Some(vr) => vr.relaxed(),
             None => VR::UN,

@@ -49,9 +49,10 @@ impl Dicomweb {
         target: Target,
         form: Form,
     ) -> Result<Told, Fault> {
-        let (shelf, asking, base) = (self.0.shelf.clone(), Arc::clone(allowed), head.base.clone());
+        let (images, asking, base) = (self.0.shelf.clone(), Arc::clone(allowed), head.base.clone());
         let is_picture = matches!(form, Form::Rendered(_) | Form::Thumbnail(_));
-        let retrieved = blocking(move || find(&shelf, &asking, &target, &base, is_picture)).await?;
+        let retrieved =
+            blocking(move || find(&images, &asking, &target, &base, is_picture)).await?;
         let tenant = allowed.caller.tenant;
         let patients = vec![retrieved.patient.clone()];
         let count = retrieved.found.len() as u64;
@@ -80,12 +81,12 @@ impl Dicomweb {
         let syntaxes: Vec<&str> =
             found.iter().map(|one| one.entry.transfer_syntax.as_str()).collect();
         let packing = negotiate::files(head, &syntaxes)?;
-        let shelf = self.0.shelf.clone();
+        let images = self.0.shelf.clone();
         let piece = |one: &Found| Piece { file: one.entry.file, bytes: one.entry.bytes };
         if packing == Packing::Single {
             let one = found.first().ok_or(Fault::NOT_FOUND)?;
             let steps = vec![Step::File(piece(one))];
-            let mut answer = answer(negotiate::DICOM, streamed(shelf, tenant, patient, steps));
+            let mut answer = answer(negotiate::DICOM, streamed(images, tenant, patient, steps));
             let length = HeaderValue::from(one.entry.bytes);
             answer.headers_mut().insert(header::CONTENT_LENGTH, length);
             return Ok(answer);
@@ -100,7 +101,7 @@ impl Dicomweb {
         }
         steps.push(Step::Text(close(&boundary)));
         let media = parts_of(negotiate::DICOM, &boundary);
-        Ok(answer(&media, streamed(shelf, tenant, patient, steps)))
+        Ok(answer(&media, streamed(images, tenant, patient, steps)))
     }
 }
 
@@ -181,13 +182,11 @@ fn file(shelf: Arc<(Shelf, String)>, tenant: Tenant, piece: Piece) -> crate::bod
                 let part = u32::try_from(part).ok()?;
                 shelf.0.blobs.part(owner, &piece.file, part).ok()
             });
-            match opened.await {
-                Ok(Some(clear)) => Ok(Bytes::from(clear)),
-                _ => {
-                    tracing::error!("an image did not open while it was sent");
-                    Err(BrokenOff)
-                }
+            if let Ok(Some(clear)) = opened.await {
+                return Ok(Bytes::from(clear));
             }
+            tracing::error!("an image did not open while it was sent");
+            Err(BrokenOff)
         }
     });
     opened.boxed()

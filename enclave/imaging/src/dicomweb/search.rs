@@ -32,11 +32,11 @@ impl Dicomweb {
         negotiate::json(&head)?;
         let query = Query::parse(&head.query)?;
         let fuzzy = query.fuzzy;
-        let (shelf, allowed) = (self.0.shelf.clone(), Arc::clone(allowed));
+        let (images, allowed) = (self.0.shelf.clone(), Arc::clone(allowed));
         let matches = blocking(move || {
             let (study, series) = (study.as_ref(), series.as_ref());
             let search = Search { level, study, series, query: &query, base: &head.base };
-            Ok(shelf.search(&allowed.asker(), &search)?)
+            Ok(images.search(&allowed.asker(), &search)?)
         })
         .await?;
         let count = matches.answers.len() as u64;

@@ -18,7 +18,7 @@ use crate::json::{name, word};
 use crate::media::Media;
 use crate::multipart::{MultipartFlaw, Parser, Part};
 use crate::qido::attribute;
-use crate::shelf::{Failure, Incoming, Outcome};
+use crate::shelf::{Failure, Incoming, Outcome, Warning};
 use crate::uid::Uid;
 
 /// Bytes of instances that are filed together: large enough that a series of small slices
@@ -146,8 +146,8 @@ impl Dicomweb {
         if batch.incoming.is_empty() {
             return Ok(());
         }
-        let (shelf, allowed) = (self.0.shelf.clone(), Arc::clone(allowed));
-        let work = blocking(move || Ok(shelf.file(&allowed.caller, batch.incoming, allowed.now)));
+        let (images, allowed) = (self.0.shelf.clone(), Arc::clone(allowed));
+        let work = blocking(move || Ok(images.file(&allowed.caller, batch.incoming, allowed.now)));
         filing.outcomes.extend(work.await?);
         Ok(())
     }
@@ -189,7 +189,7 @@ const fn failure(refusal: InstanceRefusal) -> Failure {
 
 /// The answer (PS3.18, 10.5.3 and table I.2-1).
 fn told(head: &Head, outcomes: Vec<Outcome>) -> Told {
-    let (mut stored, mut failed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut stored, mut refused, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let (mut study, mut warned) = (None, false);
     let mut patients = Vec::new();
     for outcome in outcomes {
@@ -198,10 +198,10 @@ fn told(head: &Head, outcomes: Vec<Outcome>) -> Told {
         match (uids, result) {
             (Some(uids), Ok(filed)) => {
                 warned |= filed.warning.is_some();
-                stored.push(one_stored(head, &uids, filed.warning.map(|one| one.reason())));
+                stored.push(one_stored(head, &uids, filed.warning.map(Warning::reason)));
                 study.get_or_insert_with(|| format!("{}/studies/{}", head.base, uids[2]));
             }
-            (Some(uids), Err(failure)) => failed.push(item(&uids, Some(failure.reason()), [])),
+            (Some(uids), Err(failure)) => refused.push(item(&uids, Some(failure.reason()), [])),
             (None, result) => {
                 let reason = result.err().unwrap_or(Failure::Unsound).reason();
                 let (name, value) = member(tags::FAILURE_REASON, "US", number(reason));
@@ -210,7 +210,7 @@ fn told(head: &Head, outcomes: Vec<Outcome>) -> Told {
         }
     }
     let count = stored.len() as u64;
-    let status = match (stored.is_empty(), failed.is_empty() && unread.is_empty()) {
+    let status = match (stored.is_empty(), refused.is_empty() && unread.is_empty()) {
         (false, true) if !warned => StatusCode::OK,
         (false, _) => StatusCode::ACCEPTED,
         (true, false) => StatusCode::CONFLICT,
@@ -219,7 +219,7 @@ fn told(head: &Head, outcomes: Vec<Outcome>) -> Told {
     let mut members = Vec::new();
     members.extend(study.map(|url| member(tags::RETRIEVE_URL, "UR", word(&url))));
     for (tag, items) in [
-        (tags::FAILED_SOP_SEQUENCE, failed),
+        (tags::FAILED_SOP_SEQUENCE, refused),
         (tags::REFERENCED_SOP_SEQUENCE, stored),
         (tags::OTHER_FAILURES_SEQUENCE, unread),
     ] {

@@ -75,7 +75,7 @@ pub(crate) fn head(of: Of<'_>) -> InMemDicomObject {
 
 pub(crate) fn grey(frames: usize) -> Vec<u8> {
     let pixels = usize::from(ROWS) * usize::from(COLUMNS);
-    (0..pixels * frames).map(|at| (at % 251) as u8).collect()
+    (0..=250).cycle().take(pixels * frames).collect()
 }
 
 /// An MR image of 8-bit grey values.

@@ -100,7 +100,7 @@ fn an_element_that_stands_twice_is_refused() {
 #[test]
 fn nesting_beyond_the_bound_is_refused() {
     let mut object = samples::image(ONE);
-    for _ in 0..dataset::NESTING_MAX + 1 {
+    for _ in 0..=dataset::NESTING_MAX {
         let mut around = samples::image(ONE);
         samples::sequence(&mut around, tags::REFERENCED_STUDY_SEQUENCE, object);
         object = around;

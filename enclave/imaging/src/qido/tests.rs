@@ -4,6 +4,7 @@ use dicom_dictionary_std::tags;
 use super::matching::{is_like, is_meant};
 use super::*;
 use crate::instance::samples::{self, ONE};
+use crate::path::Level;
 use crate::{Instance, json};
 
 fn query(pairs: &[(&str, &str)]) -> Result<Query, QueryRefusal> {
@@ -105,7 +106,6 @@ fn an_answer_has_what_its_level_has() {
     let has = |around: &Around, pairs: &[(&str, &str)], tag| {
         answer(around, &query(pairs).unwrap(), &entry).get(&json::name(tag)).is_some()
     };
-    use crate::path::Level;
     let study = Around { level: Level::Study, in_study: false, in_series: false };
     assert!(has(&study, &[], tags::PATIENT_NAME) && !has(&study, &[], tags::ROWS));
     assert!(!has(&study, &[], tags::STUDY_DESCRIPTION));

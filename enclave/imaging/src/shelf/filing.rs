@@ -297,18 +297,19 @@ impl Shelf {
             }
             None => (new_id(), None, study::begin(first, &whose.id, self.endpoint.as_deref())),
         };
-        let before = Study::of(&node).ok_or(ShelfError::Malformed)?;
-        if before.patient != whose.id {
+        let mut own = Study::of(&node).ok_or(ShelfError::Malformed)?;
+        if own.patient != whose.id {
             return Err(Failure::Elsewhere.into());
         }
         let mut results = Vec::with_capacity(group.len());
         let mut changed = false;
         for (one, kept) in group.iter().zip(kept) {
             let warning = whose.contradicts.then_some(Warning::Demographics);
-            results.push(match self.placed(change, &node, &one.instance, *kept)? {
+            results.push(match self.placed(change, &own, &one.instance, *kept)? {
                 Placed::Here => Ok(Filed { warning }),
                 Placed::Nowhere => {
                     study::list(&mut node, &one.instance, *kept);
+                    own.add(&one.instance, *kept);
                     changed = true;
                     Ok(Filed { warning })
                 }
@@ -342,12 +343,12 @@ impl Shelf {
     fn placed(
         &self,
         change: &mut Change<'_>,
-        own: &Node<'_>,
+        own: &Study,
         instance: &Instance,
         kept: Kept,
     ) -> Result<Placed, ShelfError> {
-        let own = Study::of(own).ok_or(ShelfError::Malformed)?;
-        for (series, listed) in own.instances().filter(|(_, one)| one.uid == instance.instance) {
+        let known = own.instances().find(|(_, one)| one.uid == instance.instance);
+        if let Some((series, listed)) = known {
             return Ok(match listed.file {
                 _ if series.uid != instance.series => Placed::Other(Failure::Elsewhere),
                 Some(file) if file == kept.file => Placed::Here,
@@ -428,7 +429,7 @@ fn put(
 fn new_id() -> String {
     let mut bytes = [0_u8; 16];
     Entropy.fill_bytes(&mut bytes);
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 

@@ -52,7 +52,7 @@ impl Opened {
                 let from = frame * frame_bits;
                 let bytes = place.start + from / 8..place.start + (from + frame_bits).div_ceil(8);
                 let mut bytes = self.range(bytes)?;
-                if from % 8 != 0 {
+                if !from.is_multiple_of(8) {
                     bytes = shifted(&bytes, from % 8, *frame_bits);
                 }
                 Ok(self.little_endian(bytes))
