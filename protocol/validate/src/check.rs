@@ -181,9 +181,6 @@ impl Check {
                 self.add(REQUIRED, place.below(element.name()));
             }
         }
-        if members.len() == 1 && members[0].0 == "id" && !kind.is_resource() {
-            self.add(ONLY_ID, place);
-        }
         match kind.name() {
             "Reference" => self.reference(node, place, around),
             "Extension" => self.extension(node, place),
@@ -219,7 +216,7 @@ impl Check {
             return match value {
                 Node::List(_) => self.add(NO_ARRAY, place),
                 Node::Null => self.add(NULL, place),
-                one => self.one(one, child, place, around),
+                one => self.one(one, child, other_has(node, name, child, 0), place, around),
             };
         }
         let Node::List(items) = value else {
@@ -230,21 +227,34 @@ impl Check {
         }
         for (at, item) in items.iter().enumerate() {
             let place = place.item(at);
+            let has_other = other_has(node, name, child, at);
             if !matches!(item, Node::Null) {
-                self.one(item, child, place, around);
-            } else if !other_has(node, name, child, at) {
+                self.one(item, child, has_other, place, around);
+            } else if !has_other {
                 self.add(NULL, place);
             }
         }
     }
 
-    /// One value of an element.
-    fn one(&mut self, value: &Node<'_>, child: Child, place: Place<'_>, around: Around<'_>) {
+    /// One value of an element; of a primitive's companion, `has_other` says whether the
+    /// primitive has a value as well.
+    fn one(
+        &mut self,
+        value: &Node<'_>,
+        child: Child,
+        has_other: bool,
+        place: Place<'_>,
+        around: Around<'_>,
+    ) {
         if child.is_companion {
-            return match (value, Definitions::r4().of("Element")) {
+            match (value, Definitions::r4().of("Element")) {
                 (Node::Object(_), Some(element)) => self.object(value, element, place, around),
                 _ => self.add(OBJECT, place),
-            };
+            }
+            if !has_other {
+                self.only_id(value, place);
+            }
+            return;
         }
         if let Some(primitive) = child.kind.primitive() {
             if let Some(fault) = primitive::fault(primitive, value) {
@@ -263,9 +273,18 @@ impl Check {
             return self.resource(value, place, inner);
         }
         self.object(value, child.kind, place, around);
+        self.only_id(value, place);
         self.coded(value, child, place);
         if child.kind.name() == "Reference" {
             self.target(value, child.element, place);
+        }
+    }
+
+    fn only_id(&mut self, value: &Node<'_>, place: Place<'_>) {
+        if let [(name, _)] = value.members()
+            && name == "id"
+        {
+            self.add(ONLY_ID, place);
         }
     }
 
@@ -361,15 +380,19 @@ fn is_there(node: &Node<'_>, element: &Element) -> bool {
     node.members().iter().any(|(name, _)| names(name))
 }
 
-/// Whether the other array of a primitive has something where this one has null.
+/// Whether the primitive of a companion, or the other way round, has something at this place.
 fn other_has(node: &Node<'_>, name: &str, child: Child, at: usize) -> bool {
     if !child.kind.is_primitive() {
         return false;
     }
-    let other = if child.is_companion {
-        node.get(name.trim_start_matches('_'))
-    } else {
-        node.get(&format!("_{name}"))
+    let other = match name.strip_prefix('_') {
+        Some(name) => node.get(name),
+        None => companion(node, name),
     };
-    other.and_then(|other| other.items().get(at)).is_some_and(|item| !matches!(item, Node::Null))
+    other.and_then(|other| other.each().get(at)).is_some_and(|item| !matches!(item, Node::Null))
+}
+
+fn companion<'n>(node: &'n Node<'n>, name: &str) -> Option<&'n Node<'n>> {
+    let is_its = |own: &str| own.strip_prefix('_') == Some(name);
+    node.members().iter().find(|(own, _)| is_its(own)).map(|(_, value)| value)
 }

@@ -108,7 +108,7 @@ fn read(text: &str) -> Result<(), &'static str> {
         }
         let (inner, is_closed) =
             inner.strip_suffix('/').map_or((inner, false), |inner| (inner, true));
-        let name = inner.split_whitespace().next().ok_or(MALFORMED)?;
+        let name = inner.split(char::is_whitespace).next().unwrap_or_default();
         if open.is_empty() && (name != "div" || is_done) {
             return Err(NOT_A_DIV);
         }
@@ -224,6 +224,10 @@ mod tests {
             "<div><!-- a</div>",
             "<div><p>a</div></p>",
             "<div class>a</div>",
+            "< div>a</div>",
+            "<div>< aé>b</div>",
+            "<div><>b</div>",
+            "<div><\u{2003}é>b</div>",
             "<",
         ] {
             assert!(fault(bad).is_some(), "{bad}");

@@ -14,7 +14,7 @@ fn patient(members: &str) -> Vec<String> {
 #[test]
 fn what_is_right_passes() {
     let good = r##""id":"a","active":true,"name":[{"family":"A","given":["B",null],"_given":[null,{"id":"x","extension":[{"url":"http://u","valueCode":"c"}]}]}],
-        "gender":"female","birthDate":"1970-03","_birthDate":{"extension":[{"url":"http://u","valueDateTime":"1970-03-01T10:00:00Z"}]},
+        "gender":"female","_gender":{"id":"g"},"birthDate":"1970-03","_birthDate":{"extension":[{"url":"http://u","valueDateTime":"1970-03-01T10:00:00Z"}]},
         "deceasedBoolean":false,"contained":[{"resourceType":"Organization","id":"o","name":"O"}],"managingOrganization":{"reference":"#o"},
         "generalPractitioner":[{"reference":"urn:uuid:x"},{"reference":"Practitioner/1"},{"display":"D"}],
         "text":{"status":"generated","div":"<div>A</div>"},"maritalStatus":{"text":"M"}"##;
@@ -48,6 +48,7 @@ fn each_rule_of_the_form_is_kept() {
         ),
         (r#""_birthDate":"1970""#, "object-expected Patient.birthDate"),
         (r#""_birthDate":{}"#, "empty Patient.birthDate"),
+        (r#""_birthDate":{"id":"a"}"#, "element-empty Patient.birthDate"),
         (r#""_birthDate":{"value":"1"}"#, "element-unknown Patient.birthDate.value"),
         (r#""active":"true""#, "value-format Patient.active"),
         (r#""birthDate":"1970-02-30""#, "value-format Patient.birthDate"),

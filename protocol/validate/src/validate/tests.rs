@@ -239,6 +239,9 @@ fn rules_in_fhirpath_are_asked_of_types_elements_and_profiles() {
     let bare = PRESSURE.split(",\n    \"component\"").next().unwrap().to_owned() + "}";
     let all = found(&bare, "us-core-vital-signs");
     assert!(all.contains(&"error vs-2 Observation".to_owned()), "{all:?}");
+    let role =
+        found(r#"{"resourceType":"PractitionerRole","active":true}"#, "us-core-practitionerrole");
+    assert_eq!(role, ["error pd-1 PractitionerRole", "error us-core-13 PractitionerRole"]);
     let bundle = r#"{"resourceType":"Bundle","type":"searchset","entry":[{"search":{"mode":"match"},"request":{"method":"GET","url":"a"},"resource":{"resourceType":"Patient"}}]}"#;
     assert_eq!(plain(bundle), ["error bdl-3 Bundle"]);
 }

@@ -20,22 +20,20 @@ pub(crate) fn examples() -> Option<PathBuf> {
 
 /// The folder with an archive of `../shared/fhir`, unpacked.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let archive = root().join("../shared/fhir").join(format!("{name}.tar.zst"));
-    if !archive.is_file() {
-        eprintln!("skipped: no ../shared/fhir/{name}.tar.zst");
+    let folder = root().join("../shared/fhir");
+    let kinds = [("tar.zst", "--zstd"), ("tgz", "--gzip")];
+    let archive = |(end, how)| (folder.join(format!("{name}.{end}")), how);
+    let Some((archive, how)) = kinds.map(archive).into_iter().find(|(path, _)| path.is_file())
+    else {
+        eprintln!("skipped: no {name} in ../shared/fhir");
         return None;
-    }
+    };
     let folder = root().join("target/fhir").join(name);
     if !folder.is_dir() {
         let part = root().join("target/fhir").join(format!("{name}.{}", std::process::id()));
         fs::create_dir_all(&part).unwrap();
-        let status = Command::new("tar")
-            .arg("--zstd")
-            .arg("-xf")
-            .arg(&archive)
-            .arg("-C")
-            .arg(&part)
-            .status();
+        let status =
+            Command::new("tar").arg(how).arg("-xf").arg(&archive).arg("-C").arg(&part).status();
         if !status.is_ok_and(|status| status.success()) {
             eprintln!("skipped: tar cannot unpack {name}");
             return None;
