@@ -4,6 +4,7 @@
 
 mod change;
 mod codec;
+mod erase;
 mod error;
 mod history;
 mod index;
@@ -33,7 +34,7 @@ pub use types::{
 };
 pub use view::View;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use autoclave_cell::kept::Kept;
 use autoclave_search::Blind;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     writer: Writer,
     /// Told of every change; the ledger is, through it.
     kept: OnceLock<Kept>,
+    /// One erasing at a time.
+    erasing: Mutex<()>,
 }
 
 impl Store {

@@ -156,6 +156,14 @@ impl<'a> Change<'a> {
         Ok(found)
     }
 
+    /// Takes a resource that is alive out of the index.
+    pub(super) fn unindex_by_key(&mut self, key: i64) -> Result<(), StoreError> {
+        let find = format!("SELECT {HEAD} FROM resource r WHERE r.tenant = ?1 AND r.key = ?2");
+        let values = [self.tenant_value(), Value::Int(key)];
+        let before = first(self.sql, &find, &values, head)?.ok_or(StoreError::Malformed)?;
+        self.unindex(&before, Found::default()).map(drop)
+    }
+
     fn seal(
         &mut self,
         head: &Head,

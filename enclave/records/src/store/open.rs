@@ -2,7 +2,7 @@
 //! that its patients' keys are wrapped under. The store's. An older copy does not open once a
 //! patient was erased, and nothing is created where something was expected.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use autoclave_cell::Entropy;
 
@@ -35,8 +35,16 @@ impl Store {
         })?;
         let vault = Vault::new(options.roots, roots);
         let readers = Pool::new(for_readers, options.readers);
-        let (codec, kept, indexer) = (Codec::default(), OnceLock::new(), options.indexer);
-        Ok(Self(Arc::new(Shared { keys, vault, indexer, codec, readers, writer, kept })))
+        Ok(Self(Arc::new(Shared {
+            keys,
+            vault,
+            indexer: options.indexer,
+            codec: Codec::default(),
+            readers,
+            writer,
+            kept: OnceLock::new(),
+            erasing: Mutex::new(()),
+        })))
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Pool {
 struct State {
     idle: Vec<Box<dyn Sql>>,
     lent: usize,
+    is_draining: bool,
 }
 
 impl Pool {
@@ -47,16 +48,20 @@ impl Pool {
         if lent.is_open() { Ok(lent) } else { Err(StoreError::Unavailable) }
     }
 
-    /// Waits until every snapshot that is open by now has ended; in vain after a while.
+    /// Waits until every snapshot that is open by now has ended, new ones waiting meanwhile;
+    /// in vain after a while.
     pub(super) fn wait_quiet(&self) {
-        let state = self.lock();
-        drop(self.freed.wait_timeout_while(state, QUIET_WAIT, |state| state.lent > 0));
+        let mut state = self.lock();
+        state.is_draining = true;
+        let ended = self.freed.wait_timeout_while(state, QUIET_WAIT, |state| state.lent > 0);
+        ended.unwrap_or_else(PoisonError::into_inner).0.is_draining = false;
+        self.freed.notify_all();
     }
 
     /// A connection outside any transaction.
     pub(super) fn take(&self) -> Result<Lent<'_>, StoreError> {
         let mut state = self.lock();
-        while state.lent >= self.open_max {
+        while state.lent >= self.open_max || state.is_draining {
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.lent += 1;

@@ -190,6 +190,26 @@ impl Sql for Postgres {
         self.is_broken || self.client.is_closed()
     }
 
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn stream(&mut self, sql: &str, each: Each<'_>) -> Result<(), StoreError> {
+        self.run(&format!("DECLARE streamed NO SCROLL CURSOR FOR {sql}"))?;
+        loop {
+            let mut rows = 0;
+            self.query("FETCH 2000 FROM streamed", &[], &mut |row| {
+                rows += 1;
+                each(row)
+            })?;
+            // Its plan belongs to this cursor.
+            self.statements.remove("FETCH 2000 FROM streamed");
+            if rows == 0 {
+                return self.run("CLOSE streamed");
+            }
+        }
+    }
+
     fn unbounded(&mut self, unbounded: bool) -> Result<(), StoreError> {
         let bound = if unbounded { "0" } else { connect::STATEMENT_BOUND };
         self.run(&format!("SET statement_timeout = '{bound}'"))

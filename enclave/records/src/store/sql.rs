@@ -86,6 +86,12 @@ pub(super) trait Sql: Send {
     /// Whether the connection is of no use any more.
     fn is_broken(&self) -> bool;
 
+    /// Overwrites what was deleted where the engine keeps it for a while.
+    fn tidy(&mut self) -> Result<(), StoreError>;
+
+    /// Asks for many rows, without ever holding all of them; inside a transaction.
+    fn stream(&mut self, sql: &str, each: Each<'_>) -> Result<(), StoreError>;
+
     /// Lets statements take as long as they need, or not.
     fn unbounded(&mut self, unbounded: bool) -> Result<(), StoreError>;
 }

@@ -123,6 +123,15 @@ impl Sql for Sqlite {
         false
     }
 
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        // Readers may hold the log; then it is cut back with the next change.
+        self.query("PRAGMA wal_checkpoint(TRUNCATE)", &[], &mut |_| Ok(()))
+    }
+
+    fn stream(&mut self, sql: &str, each: Each<'_>) -> Result<(), StoreError> {
+        self.query(sql, &[], each)
+    }
+
     fn unbounded(&mut self, unbounded: bool) -> Result<(), StoreError> {
         self.ticks.store(if unbounded { UNBOUNDED } else { 0 }, Ordering::Relaxed);
         Ok(())

@@ -1,5 +1,6 @@
 //! One suite for both engines, and what each must do by itself.
 
+mod erasing;
 mod faults;
 mod scene;
 mod searches;
@@ -44,5 +45,7 @@ suite! {
     searches::an_update_is_found_by_its_new_terms_only,
     searches::every_lead_means_the_same,
     searches::a_change_finds_what_it_has_put_itself,
+    erasing::an_erased_patient_is_gone_and_everybody_else_is_not,
+    erasing::after_a_crash_in_an_erasing_the_root_is_the_databases,
     faults::a_body_that_was_altered_or_moved_does_not_open,
 }

@@ -94,10 +94,10 @@ impl Vault {
         tenant: Tenant,
         owner: i64,
     ) -> Result<Held, StoreError> {
-        let find = "SELECT p.wrapped, p.bucket, b.wrapped, c.root FROM patient_key p
-             CROSS JOIN bucket b CROSS JOIN changes c
-             WHERE p.tenant = ?1 AND p.patient = ?2 AND b.tenant = ?1 AND b.bucket = p.bucket
-             AND c.one = 1";
+        let find = "SELECT p.wrapped, p.bucket, coalesce(b.wrapped, p.wrapped), c.root
+             FROM patient_key p CROSS JOIN changes c
+             LEFT JOIN bucket b ON b.tenant = p.tenant AND b.bucket = p.bucket
+             WHERE p.tenant = ?1 AND p.patient = ?2 AND c.one = 1";
         let values = [Value::Int(i64::from(tenant.0)), Value::Int(owner)];
         let found = first(sql, find, &values, |row| {
             Ok((row.bytes(0)?, row.int(1)?, row.bytes(2)?, row.int(3)?))
