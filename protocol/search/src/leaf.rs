@@ -10,6 +10,7 @@ use autoclave_fhir::json::Node;
 
 use crate::path::{End, Path};
 use crate::reference::Target;
+use crate::systems::Implied;
 use crate::table::ParameterType;
 
 pub(crate) use span::{Span, UCUM, Unit};
@@ -18,7 +19,8 @@ pub(crate) use token::{Token, contact_folded, identifier};
 /// What stands at the end of a path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LeafKind {
-    Code,
+    /// A code alone, and the systems that it may be of.
+    Code(Implied),
     Coding,
     Concept,
     Identifier,
@@ -80,7 +82,10 @@ impl Leaf {
             names.iter().map(part).collect()
         };
         let kind = match (parameter, end.kind.name()) {
-            (P::Token, name) => return Self::of_token(end.path, name),
+            (P::Token, name) => {
+                let implied = end.set.as_deref().map_or(Implied::Unknown, Implied::by);
+                return Self::of_token(end.path, name, implied);
+            }
             (P::Reference, "Reference") => LeafKind::Reference(end.only),
             (P::Reference, "canonical" | "uri" | "url") => LeafKind::Canonical,
             (P::Reference, "Resource") => LeafKind::Inline,
@@ -101,9 +106,9 @@ impl Leaf {
         vec![Self { path: end.path, kind }]
     }
 
-    fn of_token(mut path: Path, name: &str) -> Vec<Self> {
+    fn of_token(mut path: Path, name: &str, implied: Implied) -> Vec<Self> {
         let kind = match name {
-            "code" => LeafKind::Code,
+            "code" => LeafKind::Code(implied),
             "Coding" => LeafKind::Coding,
             "CodeableConcept" => LeafKind::Concept,
             "Identifier" => LeafKind::Identifier,
@@ -113,7 +118,7 @@ impl Leaf {
             _ => return Vec::new(),
         };
         // US Core's `valueCoding.code`: with the whole coding its system can be asked for too.
-        if let (LeafKind::Code, [.., before, last]) = (&kind, path.0.as_slice())
+        if let (LeafKind::Code(_), [.., before, last]) = (&kind, path.0.as_slice())
             && &*last.name == "code"
             && matches!(&*before.name, "valueCoding" | "coding")
         {
@@ -167,6 +172,16 @@ impl Leaf {
 }
 
 impl LeafKind {
+    /// The systems that its tokens may be of, where they say none themselves.
+    pub(crate) fn implied(&self) -> Option<Implied> {
+        match self {
+            Self::Code(implied) => Some(*implied),
+            Self::Bool | Self::Deceased => Some(Implied::BOOLEAN),
+            Self::Word => Some(Implied::NONE),
+            _ => None,
+        }
+    }
+
     /// The texts of a value by which a token is found with `:text`.
     pub(crate) fn displays<'n>(&self, value: &'n Node<'_>, found: &mut impl FnMut(&'n str)) {
         match self {

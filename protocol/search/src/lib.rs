@@ -18,6 +18,7 @@ mod roundtrip;
 mod row;
 mod rows;
 mod sort;
+mod systems;
 mod table;
 mod text;
 

@@ -2,7 +2,7 @@
 //! members a step has and of which type the value at the end is. It belongs to the crate.
 
 use autoclave_fhir::Kind;
-use autoclave_fhir::definitions::{Definitions, Type};
+use autoclave_fhir::definitions::{Binding, Definitions, Type};
 use autoclave_fhir::json::Node;
 
 /// One step: a member, and which of its values are meant.
@@ -57,6 +57,8 @@ fn walk<'n, 'a>(steps: &[Step], node: &'n Node<'a>, found: &mut impl FnMut(&'n N
 pub(crate) struct End {
     pub(crate) path: Path,
     pub(crate) kind: &'static Type,
+    /// The value set that its codes come from.
+    pub(crate) set: Option<String>,
     /// Of a reference: only to this type.
     pub(crate) only: Option<Kind>,
 }
@@ -81,8 +83,8 @@ pub(crate) fn ends(expression: &str, root: &'static Type) -> Option<Vec<End>> {
 
 fn alternative_ends(text: &str, root: &'static Type) -> Option<Vec<End>> {
     let text = text.replace(" = ", "=").replace(['(', ')'], " ");
-    let mut places =
-        vec![Place { end: End { path: Path::default(), kind: root, only: None }, choice: None }];
+    let start = End { path: Path::default(), kind: root, set: None, only: None };
+    let mut places = vec![Place { end: start, choice: None }];
     for segment in split(text.trim(), '.') {
         let words: Vec<&str> = segment.split_whitespace().collect();
         places = match words.as_slice() {
@@ -148,7 +150,8 @@ fn named(places: Vec<Place>, name: &str) -> Vec<Place> {
 fn step(end: &End, name: &str, first: bool) -> Option<Place> {
     if let Some(child) = end.kind.child(name) {
         let path = with_step(&end.path, name, first);
-        return Some(Place { end: End { path, kind: child.kind, only: None }, choice: None });
+        let set = child.element.binding().map(Binding::url);
+        return Some(Place { end: End { path, kind: child.kind, set, only: None }, choice: None });
     }
     let element = end.kind.element(name).filter(|element| element.is_choice())?;
     Some(Place { end: end.clone(), choice: Some(element.name()) })
@@ -167,6 +170,7 @@ fn settled(place: Place) -> Vec<End> {
     let end = |(name, kind): (String, &'static Type)| End {
         path: with_step(&place.end.path, &name, false),
         kind,
+        set: element.binding().map(Binding::url),
         only: None,
     };
     element.json_names().map(end).collect()

@@ -25,7 +25,7 @@ fn escaped(text: &str) -> String {
 fn asked(kind: &LeafKind, value: &Node<'_>) -> Option<String> {
     let own = |name| value.text_of(name).map(escaped);
     match kind {
-        LeafKind::Code | LeafKind::Word | LeafKind::Uri | LeafKind::Canonical => {
+        LeafKind::Code(_) | LeafKind::Word | LeafKind::Uri | LeafKind::Canonical => {
             value.text().map(escaped)
         }
         LeafKind::Text => {

@@ -109,7 +109,16 @@ fn a_text_longer_than_rows_hold_is_still_exact() {
 #[test]
 fn names_are_found_by_how_they_sound() {
     let shelf = Shelf::of(PATIENTS);
-    finds(&shelf, "Patient", &[("phonetic=Miller", &["anna"]), ("phonetic=Robert", &[])]);
+    finds(
+        &shelf,
+        "Patient",
+        &[
+            ("phonetic=Miller", &["anna"]),
+            ("phonetic=Ana Miller", &["anna"]),
+            ("phonetic=Bob Miller", &[]),
+            ("phonetic=Robert", &[]),
+        ],
+    );
 }
 
 #[test]
@@ -129,11 +138,15 @@ fn a_token_is_a_code_with_or_without_a_system() {
             ("identifier=urn:mrn|A-17,urn:mrn|B-17", &["anna", "bob"]),
             ("gender=female", &["anna"]),
             ("gender=http://hl7.org/fhir/administrative-gender|female", &["anna"]),
+            ("gender=http://example.org/gender|female", &[]),
+            ("gender=http://hl7.org/fhir/administrative-gender|", &["anna", "bob"]),
             ("gender=|female", &["anna"]),
             ("gender:not=female", &["bob", "carl"]),
             ("gender:missing=true", &["carl"]),
             ("active=true", &["anna"]),
             ("active=false", &["bob"]),
+            ("active=http://terminology.hl7.org/CodeSystem/special-values|false", &["bob"]),
+            ("active=http://example.org|false", &[]),
             ("deceased=true", &["carl"]),
             ("deceased=false", &["bob"]),
             ("telecom=555-123-4567", &["anna"]),

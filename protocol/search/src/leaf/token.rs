@@ -26,7 +26,7 @@ impl LeafKind {
             Self::Coding => coding(value).into_iter().for_each(found),
             Self::Identifier => identifier(value).into_iter().for_each(found),
             Self::Contact => contact(value).into_iter().for_each(found),
-            Self::Code | Self::Word => {
+            Self::Code(_) | Self::Word => {
                 let token = |code| Token { code: folded(code), system: "" };
                 value.text().map(token).into_iter().for_each(found);
             }

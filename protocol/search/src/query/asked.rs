@@ -25,8 +25,8 @@ pub(crate) enum Asked {
     Contains(String),
     /// A text is this, letter by letter.
     Exact(String),
-    /// A text sounds so.
-    Sounds(String),
+    /// Each word sounds like one of it.
+    Sounds(Vec<String>),
     /// One of these resources.
     Targets(Vec<(Kind, String)>),
     /// A resource elsewhere, by its address.

@@ -115,7 +115,10 @@ impl Condition<'_> {
         let comparable = Some(normal(&text)).filter(|text| !text.is_empty());
         let is_sound = self.info.leaves.iter().all(|leaf| leaf.kind == LeafKind::Sound);
         match self.modifier {
-            None if is_sound => Ok(sounds(&text).into_iter().next().map(Asked::Sounds)),
+            None if is_sound => {
+                let words = Some(sounds(&text)).filter(|words| !words.is_empty());
+                Ok(words.map(Asked::Sounds))
+            }
             None => Ok(comparable.map(Asked::Begins)),
             Some("contains") if !is_sound => Ok(comparable.map(Asked::Contains)),
             Some("exact") if !is_sound => Ok(Some(Asked::Exact(text))),

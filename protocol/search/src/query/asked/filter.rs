@@ -44,17 +44,6 @@ impl Part {
             _ => Filter::Present { parameter, is_span: self.is_span },
         }
     }
-
-    /// Whether its tokens have no system of their own: codes whose system is implied.
-    fn is_bare(&self) -> bool {
-        let is_bare = |leaf: &Leaf| {
-            matches!(
-                leaf.kind,
-                LeafKind::Code | LeafKind::Bool | LeafKind::Word | LeafKind::Deceased
-            )
-        };
-        self.leaves.iter().all(is_bare)
-    }
 }
 
 impl Asked {
@@ -83,8 +72,9 @@ impl Asked {
             }
             Self::TokenText(_) | Self::Contains(_) | Self::UriBelow(_) => part.present(blind),
             Self::Begins(text) => term(parameter, beginning(text)),
+            Self::Sounds(words) => all(words.iter().map(|word| term(parameter, word)).collect()),
             Self::Exact(text) => term(part.numbers.exact, text),
-            Self::Sounds(text) | Self::Uri(text) | Self::Canonical(text) => term(parameter, text),
+            Self::Uri(text) | Self::Canonical(text) => term(parameter, text),
             Self::There(address) => {
                 let target = Target::There(address);
                 if matches!(part.only, Only::Kind(kind) if target.kind() != Some(kind)) {
@@ -125,23 +115,45 @@ pub(crate) fn beginning(text: &str) -> &str {
 }
 
 fn token(part: &Part, system: Option<&str>, code: Option<&str>, blind: &Blind) -> Vec<Filter> {
-    let parameter = part.numbers.plain;
     let system = match (&part.only, system) {
         (Only::System(own), None) => Some(&**own),
         (Only::System(own), Some(asked)) if **own != *asked => return Vec::new(),
-        (_, Some(asked)) if !asked.is_empty() && part.is_bare() => None,
         (_, asked) => asked,
     };
-    let system = system.map(|system| blind.system(system));
-    let Some(code) = code else {
-        return vec![match system {
-            Some(system) => Filter::System { parameter, system },
-            None => part.present(blind),
-        }];
+    let systems = match system {
+        None => vec![None],
+        Some(system) => part.systems(system, blind).into_iter().map(Some).collect(),
     };
-    let is_contact = part.leaves.iter().any(|leaf| leaf.kind == LeafKind::Contact);
-    let code = if is_contact { contact_folded(code) } else { folded(code) };
-    vec![Filter::Term { parameter, term: blind.term(parameter, &code), system }]
+    systems.into_iter().map(|system| of_system(part, system, code, blind)).collect()
+}
+
+impl Part {
+    /// How rows hold what a system means: by itself, or as none where the codes imply it.
+    fn systems(&self, system: &str, blind: &Blind) -> Vec<i64> {
+        let implied = |leaf: &Leaf| leaf.kind.implied();
+        let mut systems = Vec::new();
+        if system.is_empty() || self.leaves.iter().any(|leaf| implied(leaf).is_none()) {
+            systems.push(blind.system(system));
+        }
+        let is_implied = |leaf: &Leaf| implied(leaf).is_some_and(|of| of.holds(system));
+        if !system.is_empty() && self.leaves.iter().any(is_implied) {
+            systems.push(0);
+        }
+        systems
+    }
+}
+
+fn of_system(part: &Part, system: Option<i64>, code: Option<&str>, blind: &Blind) -> Filter {
+    let parameter = part.numbers.plain;
+    match (code, system) {
+        (None, Some(system)) => Filter::System { parameter, system },
+        (None, None) => part.present(blind),
+        (Some(code), system) => {
+            let is_contact = part.leaves.iter().any(|leaf| leaf.kind == LeafKind::Contact);
+            let code = if is_contact { contact_folded(code) } else { folded(code) };
+            Filter::Term { parameter, term: blind.term(parameter, &code), system }
+        }
+    }
 }
 
 fn references(

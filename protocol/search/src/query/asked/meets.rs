@@ -88,15 +88,14 @@ impl Asked {
 
     fn is_token(&self, kind: &LeafKind, token: &Token<'_>) -> bool {
         let Self::Token { system, code } = self else { return false };
-        let is_bare =
-            matches!(kind, LeafKind::Code | LeafKind::Bool | LeafKind::Word | LeafKind::Deceased);
+        let is_implied = |system: &str| kind.implied().is_some_and(|of| of.holds(system));
         let is_code = code.as_ref().is_none_or(|code| match kind {
             LeafKind::Contact => token.code == contact_folded(code),
             _ => token.code == folded(code),
         });
-        let is_system = system
-            .as_ref()
-            .is_none_or(|system| token.system == system || is_bare && !system.is_empty());
+        let is_system = system.as_ref().is_none_or(|system| {
+            token.system == system || !system.is_empty() && is_implied(system)
+        });
         is_code && is_system
     }
 
@@ -115,7 +114,7 @@ impl Asked {
             Self::Begins(asked) => normal(text).starts_with(asked),
             Self::Contains(asked) => normal(text).contains(asked),
             Self::Exact(asked) => text == asked,
-            Self::Sounds(asked) => sounds(text).contains(asked),
+            Self::Sounds(words) => sounds(text).iter().any(|sound| words.contains(sound)),
             Self::Uri(asked) | Self::Canonical(asked) => {
                 text == asked || text.split_once('|').is_some_and(|(address, _)| address == asked)
             }
