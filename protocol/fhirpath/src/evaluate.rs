@@ -2,6 +2,7 @@
 //! bounds: so many steps, so deep, so many items; and what refuses says no value.
 
 mod arithmetic;
+mod bag;
 mod boundary;
 mod call;
 mod collections;

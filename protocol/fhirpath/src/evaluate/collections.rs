@@ -3,9 +3,10 @@
 
 use std::cmp::Ordering;
 
+use super::bag::{self, Bag};
 use super::call::Call;
 use super::walk::{Found, ITEMS_MAX};
-use super::{EvaluationRefusal, compare, equality, navigate, single, types};
+use super::{EvaluationRefusal, compare, navigate, single, types};
 use crate::item::Item;
 use crate::syntax::{Ast, Function};
 
@@ -23,9 +24,9 @@ pub(super) fn answer<'a>(call: &Call<'_, 'a>) -> Found<'a> {
         Function::SubsetOf => subset(call, input, &call.argument(0)?),
         Function::SupersetOf => subset(call, &call.argument(0)?, input),
         Function::Count => Ok(vec![count(input.len())?.into()]),
-        Function::Distinct => equality::distinct(call.evaluator, input.clone()),
+        Function::Distinct => bag::distinct(call.evaluator, input.clone()),
         Function::IsDistinct => {
-            yes(equality::distinct(call.evaluator, input.clone())?.len() == input.len())
+            yes(bag::distinct(call.evaluator, input.clone())?.len() == input.len())
         }
         Function::Not => not(call),
         Function::Single => Ok(call.one()?.cloned().into_iter().collect()),
@@ -44,7 +45,7 @@ pub(super) fn answer<'a>(call: &Call<'_, 'a>) -> Found<'a> {
         Function::Exclude => exclude(call),
         Function::Union => {
             let both = [input.clone(), call.argument(0)?].concat();
-            equality::distinct(call.evaluator, both)
+            bag::distinct(call.evaluator, both)
         }
         Function::Combine => Ok([input.clone(), call.argument(0)?].concat()),
         Function::Type => Ok(types::named(input)),
@@ -144,8 +145,9 @@ fn any<'a>(call: &Call<'_, 'a>, truth: bool) -> Found<'a> {
 }
 
 fn subset<'a>(call: &Call<'_, 'a>, inner: &[Item<'a>], outer: &[Item<'a>]) -> Found<'a> {
+    let outer = Bag::of(call.evaluator, outer.to_vec())?;
     for item in inner {
-        if !equality::has(call.evaluator, outer, item)? {
+        if !outer.has(item)? {
             return yes(false);
         }
     }
@@ -160,21 +162,21 @@ fn not<'a>(call: &Call<'_, 'a>) -> Found<'a> {
 }
 
 fn intersect<'a>(call: &Call<'_, 'a>) -> Found<'a> {
-    let other = call.argument(0)?;
+    let other = Bag::of(call.evaluator, call.argument(0)?)?;
     let mut kept = Vec::new();
     for item in &call.input {
-        if equality::has(call.evaluator, &other, item)? {
+        if other.has(item)? {
             kept.push(item.clone());
         }
     }
-    equality::distinct(call.evaluator, kept)
+    bag::distinct(call.evaluator, kept)
 }
 
 fn exclude<'a>(call: &Call<'_, 'a>) -> Found<'a> {
-    let other = call.argument(0)?;
+    let other = Bag::of(call.evaluator, call.argument(0)?)?;
     let mut kept = Vec::new();
     for item in &call.input {
-        if !equality::has(call.evaluator, &other, item)? {
+        if !other.has(item)? {
             kept.push(item.clone());
         }
     }
@@ -195,12 +197,13 @@ fn select<'a>(call: &Call<'_, 'a>) -> Found<'a> {
 /// Projects again and again what the projection made; once each, unless all are wanted.
 fn repeat<'a>(call: &Call<'_, 'a>, once: bool) -> Found<'a> {
     let mut found: Vec<Item<'a>> = Vec::new();
+    let mut met = Bag::new(call.evaluator);
     let mut next = call.input.clone();
     while !next.is_empty() {
         let mut more = Vec::new();
         for (at, item) in next.iter().enumerate() {
             for made in call.of_item(0, item, at)? {
-                if once && equality::has(call.evaluator, &found, &made)? {
+                if once && !met.put(made.clone())? {
                     continue;
                 }
                 found.push(made.clone());

@@ -7,7 +7,7 @@ use autoclave_fhir::json::Node;
 use rust_decimal::Decimal;
 
 use super::walk::{Evaluator, Found};
-use super::{EvaluationRefusal, single};
+use super::{EvaluationRefusal, bag, single};
 use crate::item::{Item, Quantity, Value, decimal};
 use crate::units;
 use crate::value::DateTime;
@@ -267,32 +267,6 @@ fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// The items without those that are equal to an earlier one.
-pub(super) fn distinct<'a>(evaluator: &Evaluator<'a>, all: Vec<Item<'a>>) -> Found<'a> {
-    let mut kept: Vec<Item<'a>> = Vec::with_capacity(all.len());
-    for item in all {
-        if !has(evaluator, &kept, &item)? {
-            kept.push(item);
-        }
-    }
-    Ok(kept)
-}
-
-/// Whether a collection has an item that is equal to that one.
-pub(super) fn has<'a>(
-    evaluator: &Evaluator<'a>,
-    all: &[Item<'a>],
-    item: &Item<'a>,
-) -> Result<bool, EvaluationRefusal> {
-    evaluator.step(all.len())?;
-    for own in all {
-        if items(own, item, &|steps| evaluator.step(steps))? == Some(true) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// `item in all`
 pub(super) fn is_in<'a>(
     evaluator: &Evaluator<'a>,
@@ -301,6 +275,6 @@ pub(super) fn is_in<'a>(
 ) -> Found<'a> {
     match single(item)? {
         None => Ok(Vec::new()),
-        Some(item) => Ok(vec![has(evaluator, all, item)?.into()]),
+        Some(item) => Ok(vec![bag::has(evaluator, all, item)?.into()]),
     }
 }

@@ -316,3 +316,15 @@ fn no_text_makes_the_reader_or_the_evaluator_panic() {
 fn node_of(text: &str) -> Node<'_> {
     Node::parse(text.as_bytes()).unwrap()
 }
+
+#[test]
+fn thousands_of_strings_are_told_apart_quickly() {
+    let entries: Vec<String> =
+        (0..20_000).map(|at| format!(r#"{{"fullUrl":"urn:uuid:{}"}}"#, at % 15_000)).collect();
+    let bundle = format!(r#"{{"resourceType":"Bundle","entry":[{}]}}"#, entries.join(","));
+    let of = |text: &str| on(&bundle, text, Context::default()).unwrap();
+    assert_eq!(of("entry.fullUrl.distinct().count()"), ["15000"]);
+    assert_eq!(of("entry.fullUrl.isDistinct()"), ["false"]);
+    assert_eq!(of("entry.fullUrl.exclude(entry.first().fullUrl).count()"), ["19998"]);
+    assert_eq!(of("entry.fullUrl.subsetOf(entry.fullUrl)"), ["true"]);
+}

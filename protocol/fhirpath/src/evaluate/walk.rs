@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use autoclave_fhir::json::Node;
 
 use super::call::Call;
-use super::{EvaluationRefusal, arithmetic, compare, equality, logic, navigate, types};
+use super::{EvaluationRefusal, arithmetic, bag, compare, equality, logic, navigate, types};
 use crate::context::Context;
 use crate::item::{Item, Quantity, Value};
 use crate::syntax::{Ast, Function, Literal, Operator};
@@ -192,7 +192,7 @@ impl<'a> Evaluator<'a> {
             Operator::Union => {
                 let mut all = first;
                 all.extend(second);
-                equality::distinct(self, all)
+                bag::distinct(self, all)
             }
             Operator::Equal => Ok(equality::answer(equality::equal(self, &first, &second)?, false)),
             Operator::NotEqual => {
