@@ -2,6 +2,8 @@
 //! The hospital's. It knows databases and keys, and of FHIR only types and documents; it
 //! decides nothing about who may read. Calls block; handlers make them off the runtime.
 
+mod backup;
+mod blobs;
 mod change;
 mod codec;
 mod erase;
@@ -25,6 +27,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{Manifest, Restored};
+pub use blobs::{Blob, PART_BYTES_MAX};
 pub use change::Change;
 pub use error::StoreError;
 pub use indexer::{FhirIndexer, Indexer};

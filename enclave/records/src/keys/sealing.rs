@@ -49,6 +49,8 @@ pub(crate) enum Place {
     Body { tenant: Tenant, kind: u8, key: i64, version: u32 },
     /// A part of a blob.
     Part { tenant: Tenant, blob: i64, part: u32 },
+    /// A frame of a backup, whose key is its file's own.
+    Frame { number: u64 },
     /// A patient's key, in a bucket.
     Patient { tenant: Tenant, patient: i64 },
     /// A bucket's key, under the root of this number.
@@ -62,6 +64,7 @@ impl Place {
                 (b'r', tenant, key, (u64::from(kind) << 32) | u64::from(version))
             }
             Self::Part { tenant, blob, part } => (b'b', tenant, blob, u64::from(part)),
+            Self::Frame { number } => (b'f', Tenant(0), 0, number),
             Self::Patient { tenant, patient } => (b'p', tenant, patient, 0),
             Self::Bucket { tenant, bucket, root } => (b'k', tenant, bucket, root),
         };
@@ -84,6 +87,11 @@ impl DataKey {
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(key.as_mut());
         Self(Secret::new(*key))
+    }
+
+    /// One that was derived for this use alone.
+    pub(crate) const fn of(key: Secret<[u8; 32]>) -> Self {
+        Self(key)
     }
 
     /// Seals a body for its place: ciphertext, tag, then the nonce.

@@ -224,7 +224,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    fn next_row(&mut self) -> i64 {
+    pub(super) fn next_row(&mut self) -> i64 {
         let row = self.counters.next;
         self.counters.next += 1;
         row

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use autoclave_cell::Entropy;
 
+use super::blobs::UNFINISHED;
 use super::codec::Codec;
 use super::pool::{Connect, Pool};
 use super::sql::{Sql, Value, number};
@@ -24,13 +25,14 @@ impl Store {
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let keys = RecordsKeys::derive(&options.records);
         let presence = options.engine.presence();
-        let (for_writer, for_readers) = connections(options.engine, &keys)?;
+        let (for_writer, for_readers) = connections(&options.engine, &keys)?;
         let writer = Writer::new(for_writer);
         let roots = writer.alone(|sql| {
             if presence == Presence::Expected && schema::version(sql)? == 0 {
                 return Err(StoreError::Missing);
             }
             schema::up(sql)?;
+            sql.run(UNFINISHED)?;
             roots(sql, &*options.roots)
         })?;
         let vault = Vault::new(options.roots, roots);
@@ -48,10 +50,13 @@ impl Store {
     }
 }
 
-fn connections(engine: Engine, keys: &RecordsKeys) -> Result<(Connect, Connect), StoreError> {
+pub(super) fn connections(
+    engine: &Engine,
+    keys: &RecordsKeys,
+) -> Result<(Connect, Connect), StoreError> {
     match engine {
         Engine::Sqlite { path, presence } => {
-            sqlite::create_or_find(&path, presence)?;
+            sqlite::create_or_find(path, *presence)?;
             let connect = |cache| -> Connect {
                 let (path, key) = (path.clone(), keys.pages.clone());
                 Box::new(move || Ok(Box::new(sqlite::connect(&path, &key, cache)?)))

@@ -2,6 +2,7 @@
 
 mod erasing;
 mod faults;
+mod keeping;
 mod scene;
 mod searches;
 mod versions;
@@ -47,5 +48,9 @@ suite! {
     searches::a_change_finds_what_it_has_put_itself,
     erasing::an_erased_patient_is_gone_and_everybody_else_is_not,
     erasing::after_a_crash_in_an_erasing_the_root_is_the_databases,
+    keeping::blobs_are_kept_once_for_each_patient_and_in_parts,
+    keeping::a_backup_comes_back_without_those_who_were_erased_since,
+    keeping::a_backup_that_was_altered_or_cut_off_restores_nothing,
+    keeping::neither_database_nor_backup_shows_what_was_planted,
     faults::a_body_that_was_altered_or_moved_does_not_open,
 }

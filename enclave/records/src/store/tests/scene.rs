@@ -36,6 +36,14 @@ impl Place {
         }
     }
 
+    /// An empty place of the same engine.
+    pub(super) fn another(&self) -> Self {
+        match (self.engine)() {
+            Engine::Sqlite { .. } => sqlite(),
+            Engine::Postgres(settings) => postgres(&settings.database),
+        }
+    }
+
     pub(super) fn try_open(&self) -> Result<Store, StoreError> {
         Store::open(self.options())
     }
