@@ -112,23 +112,15 @@ impl Expression {
         found
     }
 
-    /// Its truth as a criterion's: empty is false, one item that is no boolean is true.
+    /// Its truth as a criterion's or a rule's: empty is false, one item that is no boolean is
+    /// true. HL7's own rules count on it (`telecom or endpoint`); but ref-1 does not, which is
+    /// empty for a reference without address.
     pub fn evaluate_bool<'a>(
         &'a self,
         on: impl Into<Item<'a>>,
         context: &'a Context<'a>,
     ) -> Result<bool, EvaluationRefusal> {
         Ok(logic::truth(&self.evaluate(on, context)?)?.unwrap_or(false))
-    }
-
-    /// Its truth as a rule's (an invariant's): only what is false breaks it. A rule of what is
-    /// not there is empty, and not broken: ref-1 says nothing of a reference without address.
-    pub fn evaluate_rule<'a>(
-        &'a self,
-        on: impl Into<Item<'a>>,
-        context: &'a Context<'a>,
-    ) -> Result<bool, EvaluationRefusal> {
-        Ok(logic::truth(&self.evaluate(on, context)?)?.unwrap_or(true))
     }
 }
 

@@ -8,7 +8,9 @@ use autoclave_validate::{Context, Finding, check, validate};
 use crate::material;
 
 /// Examples that break R4, each with what is wrong in it: HL7's own mistakes.
-const WRONG: [(&str, &str); 10] = [
+const WRONG: [(&str, &str); 11] = [
+    // The same address for more than one entry.
+    ("Bundle-dataelements.json", "bdl-7 Bundle"),
     // Codes with two spaces between words, which the format of codes forbids.
     ("Bundle-v2-valuesets.json", "value-format Bundle.entry[814].resource.concept"),
     ("CodeSystem-v2-0550.json", "value-format CodeSystem.concept"),
