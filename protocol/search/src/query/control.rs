@@ -24,7 +24,7 @@ impl Query {
             "_total" => self.total = total(value).ok_or_else(invalid)?,
             "_summary" => self.summary = Some(summary(value).ok_or_else(invalid)?),
             "_elements" => self.elements(value).ok_or_else(invalid)?,
-            "_sort" => self.sort(kind, value).ok_or_else(invalid)?,
+            "_sort" => self.sort(kind, value)?,
             "_contained" if value == "false" => {}
             "_contained" | "_containedType" | "_score" => {
                 return Err(QueryRefusal::Unserved(Named::new(name)));
@@ -50,17 +50,20 @@ impl Query {
         Some(())
     }
 
-    fn sort(&mut self, kind: Kind, value: &str) -> Option<()> {
-        for text in value.split(',') {
+    fn sort(&mut self, kind: Kind, value: &str) -> Result<(), QueryRefusal> {
+        let named = || Named::new("_sort");
+        let one = |text: &str| {
             let (descending, code) =
                 text.strip_prefix('-').map_or((false, text), |code| (true, code));
-            if self.sort.len() == SORTS_MAX {
-                return None;
-            }
-            let key = find(kind, code).map(sort_key)?;
-            self.sort.push(Sort { key, descending });
+            let key = find(kind, code).map(sort_key).ok_or_else(|| QueryRefusal::Names(named()))?;
+            Ok(Sort { key, descending })
+        };
+        let keys = value.split(',').map(one).collect::<Result<Vec<_>, _>>()?;
+        if keys.len() > SORTS_MAX {
+            return Err(QueryRefusal::TooMuch(named()));
         }
-        Some(())
+        self.sort = keys;
+        Ok(())
     }
 
     fn include(
@@ -83,7 +86,7 @@ impl Query {
                 "_include" => include(kind, value, iterate),
                 _ => reverse_include(value, iterate),
             };
-            self.includes.push(include.ok_or_else(|| QueryRefusal::Value(Named::new(name)))?);
+            self.includes.push(include.ok_or_else(|| QueryRefusal::Names(Named::new(name)))?);
         }
         Ok(())
     }

@@ -51,6 +51,9 @@ pub enum QueryRefusal {
     /// Only the opened resource could decide it, and behind a chain nobody opens one.
     #[error("the search parameter {0} cannot be asked for through a chain")]
     Chained(Named),
+    /// It orders or includes by a search parameter that there is not.
+    #[error("{0} names a search parameter that there is not")]
+    Names(Named),
     /// The value set or code is not known here, or not enumerated.
     #[error("the search parameter {0} names a value set or code that is not enumerated here")]
     Terms(Named),
@@ -66,6 +69,7 @@ impl QueryRefusal {
             Self::Unserved(_) => "search-parameter-unserved",
             Self::TooMuch(_) => "search-too-much",
             Self::Chained(_) => "search-chain-unserved",
+            Self::Names(_) => "search-parameter-named-unknown",
             Self::Terms(_) => "search-terms-unknown",
         }
     }
@@ -73,7 +77,7 @@ impl QueryRefusal {
     /// Whether lenient handling passes over it: what is not known here, as against what is
     /// known and asked for wrongly or too much of.
     pub const fn is_ignorable(&self) -> bool {
-        matches!(self, Self::Unknown(_) | Self::Unserved(_) | Self::Modifier(_))
+        matches!(self, Self::Unknown(_) | Self::Unserved(_) | Self::Modifier(_) | Self::Names(_))
     }
 
     /// The parameter that is refused.
@@ -84,6 +88,7 @@ impl QueryRefusal {
         | Self::Unserved(name)
         | Self::TooMuch(name)
         | Self::Chained(name)
+        | Self::Names(name)
         | Self::Terms(name)) = self;
         name
     }
