@@ -22,6 +22,26 @@ pub(crate) const fn none() -> Vec<Vec<u8>> {
     Vec::new()
 }
 
+/// A patient and an observation with a little of everything.
+pub(crate) fn fhir() -> Vec<Vec<u8>> {
+    let patient = json!({
+        "resourceType": "Patient", "id": "a", "meta": {"tag": [{"code": "x"}]},
+        "text": {"status": "generated", "div": "<div><p class=\"a\">b &amp; c</p></div>"},
+        "contained": [{"resourceType": "Organization", "id": "o", "name": "O"}],
+        "name": [{"given": ["A", null], "_given": [null, {"extension": [{"url": "u", "valueDate": "2020"}]}]}],
+        "birthDate": "1970-02-28", "multipleBirthInteger": 2,
+        "managingOrganization": {"reference": "#o"},
+    });
+    let observation = json!({
+        "resourceType": "Observation", "status": "final",
+        "meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-blood-pressure"]},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]},
+        "effectiveDateTime": "2020-01-01T10:00:00.5+14:00",
+        "component": [{"code": {"text": "a"}, "valueQuantity": {"value": 1.50, "code": "mm[Hg]"}}],
+    });
+    [patient, observation].map(|one| one.to_string().into_bytes()).into()
+}
+
 /// An unsigned report of each version.
 pub(crate) fn snp_report() -> Vec<Vec<u8>> {
     let of = |version: u8| {

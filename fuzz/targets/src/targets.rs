@@ -18,6 +18,8 @@ use autoclave_attest::release::Manifest;
 use autoclave_attest::runtime::Runtime;
 use autoclave_base::cbor::Value;
 use autoclave_base::{HexBytes, UnixTime};
+use autoclave_fhir::{Document as FhirDocument, Stamp};
+use autoclave_validate::{Context, check, operation_outcome, validate};
 
 use crate::seeds;
 
@@ -60,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     target!(nitro_document, seeds::cbor, &["nitro/*/*doc-bytes"]),
     target!(cbor, seeds::cbor, &["nitro/*/*doc-bytes"]),
     target!(evidence, seeds::evidence, &[]),
+    target!(fhir, seeds::fhir, &[]),
     target!(jws, seeds::jws, &[]),
     target!(jwk, seeds::jwk, &[]),
     target!(runtime, seeds::runtime, &[]),
@@ -213,6 +216,19 @@ fn cbor(bytes: &[u8]) -> &'static str {
     assert!(written.len() <= bytes.len(), "written longer than read");
     assert_eq!(Value::parse(&written), Ok(value), "written and read again");
     if written == bytes { "read.shortest" } else { READ }
+}
+
+/// A resource as its author wrote it: read, stamped, and judged by R4 and US Core.
+fn fhir(bytes: &[u8]) -> &'static str {
+    let Ok(document) = FhirDocument::parse(bytes.to_vec()) else { return "document" };
+    let stamp = Stamp { id: "7", version: 1, last_updated: "2026-11-20T08:00:00.000Z" };
+    let stamped = document.stamped(stamp).map(|stamped| stamped.node().is_ok());
+    assert_eq!(stamped, Ok(true), "a resource that was read can be stamped");
+    let Ok(node) = document.node() else { return "document" };
+    let findings = validate(&node, &[], &Context::default());
+    let outcome = operation_outcome(&findings);
+    assert!(check(&outcome).is_empty(), "what is said of a resource is a resource");
+    findings.iter().find(|one| one.is_error()).map_or(READ, |one| one.issue.code())
 }
 
 /// Evidence of any kind, as it comes through a door.
