@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests, and what they skip")]
 
+mod broken;
 mod examples;
 mod material;
 mod synthea;
