@@ -48,6 +48,9 @@ pub enum Command {
     /// Work with ledgers.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Bring records into the clinic.
+    #[command(subcommand)]
+    Records(Records),
     /// Work with model files.
     #[command(subcommand)]
     Model(Model),
@@ -134,6 +137,33 @@ pub struct Diagnose {
     /// The patient's given name.
     #[arg(long)]
     pub given: Option<String>,
+    /// Print a JSON summary.
+    #[arg(long)]
+    pub json: bool,
+    /// Where and whom.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// `records`
+#[derive(Debug, Subcommand)]
+pub enum Records {
+    /// Import Bundles, NDJSON, and the blueprint's CSV; again after a stop, it goes on.
+    Import(Import),
+}
+
+/// `records import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files (.json, .ndjson, .csv), and folders of such.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Where to write a line for each row that was refused.
+    #[arg(long, default_value = "import-report.ndjson")]
+    pub report: PathBuf,
+    /// Where to remember what was sent.
+    #[arg(long, default_value = "import-journal.json")]
+    pub journal: PathBuf,
     /// Print a JSON summary.
     #[arg(long)]
     pub json: bool,

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use autoclave::cli::{Cli, Command};
+use autoclave::cli::{Cli, Command, Records};
 use autoclave::{commands, terminal};
 use clap::Parser as _;
 
@@ -16,6 +16,7 @@ async fn main() -> ExitCode {
         Command::Token(token) => commands::token::run(token).await,
         Command::Receipt(receipt) => commands::receipt::run(receipt),
         Command::Ledger(ledger) => commands::ledger::run(ledger).await,
+        Command::Records(Records::Import(import)) => commands::records::import(&import).await,
         Command::Model(model) => commands::model::run(model),
         Command::Policy(policy) => commands::policy::run(policy).await,
         Command::Evidence(evidence) => return commands::evidence::run(&evidence),

@@ -18,6 +18,7 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod receipt;
+pub mod records;
 pub mod release;
 pub mod token;
 pub mod tpm;
