@@ -4,6 +4,7 @@
 
 mod machine;
 mod page;
+mod records;
 mod services;
 mod things;
 
@@ -16,6 +17,9 @@ const BENCHES: [(&str, &str); 3] = [
     ("infer", "The engines beside Python's ONNX Runtime"),
     ("servers", "Our server beside others"),
 ];
+
+/// Has the benchmark of the records build what it compares with.
+const BUILD_PEER: &str = "--build-peer";
 
 /// All that is built, once and together, so that one benchmark never builds for another.
 const BUILD: [&str; 13] = [
@@ -36,13 +40,19 @@ const BUILD: [&str; 13] = [
 
 /// All benchmarks, or those named.
 pub(crate) fn run(names: &[String]) -> Outcome {
-    let all: Vec<&str> = BENCHES.iter().chain(&services::SERVICES).map(|(name, _)| *name).collect();
+    let with_peer = names.iter().any(|name| name == BUILD_PEER);
+    let names: Vec<&String> = names.iter().filter(|name| *name != BUILD_PEER).collect();
+    let known = BENCHES.iter().chain(&services::SERVICES).map(|(name, _)| *name);
+    let all: Vec<&str> = known.chain([records::NAME]).collect();
     if let Some(name) = names.iter().find(|name| !all.contains(&name.as_str())) {
         return Err(format!("no benchmark {name:?}; there are: {}", all.join(", ")));
     }
-    let wanted = |name: &&str| names.is_empty() || names.iter().any(|it| it == name);
+    let wanted = |name: &&str| names.is_empty() || names.iter().any(|it| *it == name);
     let wanted: Vec<&str> = all.into_iter().filter(wanted).collect();
     services::run(&wanted)?;
+    if wanted.contains(&records::NAME) {
+        records::run(with_peer)?;
+    }
     if !BENCHES.iter().any(|(name, _)| wanted.contains(name)) {
         return Ok(());
     }

@@ -29,7 +29,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
                        parsers over inputs that are anything, a minute each unless told;
                        --keep: inputs of new outcomes go to fuzz/corpus
-  bench [seal|infer|servers]
+  bench [seal|infer|servers|attest|release|ledger|records [--build-peer]]
                        figures beside peers, in turn in one run, into BENCHMARKS.md
   definitions FOLDER   the tables of protocol/fhir from HL7's JSON in that folder
   tidy                 what a program can check of our style: sizes, layering, words

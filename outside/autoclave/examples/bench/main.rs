@@ -9,6 +9,7 @@ mod infer;
 mod load;
 mod peers;
 mod process;
+mod records;
 mod release;
 mod sealed;
 mod servers;
@@ -36,6 +37,8 @@ enum Bench {
     Attest,
     /// Attestation and key release.
     Release,
+    /// The records against Helios' server.
+    Records,
 }
 
 /// Where everything lies; `cargo xtask bench` knows.
@@ -67,6 +70,15 @@ struct Setup {
     /// The Python programs of the peers.
     #[arg(long)]
     peers: PathBuf,
+    /// Transaction bundles to post.
+    #[arg(long)]
+    bundles: Option<PathBuf>,
+    /// Helios' server; without it there is none to compare with.
+    #[arg(long)]
+    hfs: Option<PathBuf>,
+    /// The search parameters that it wants.
+    #[arg(long)]
+    hfs_parameters: Option<PathBuf>,
     /// First of some forty ports on loopback.
     #[arg(long, default_value_t = 26000)]
     port_base: u16,
@@ -86,6 +98,7 @@ fn main() -> Any<()> {
         Bench::Servers => servers::run(&setup)?,
         Bench::Attest => release::attest(&setup)?,
         Bench::Release => release::release(&setup)?,
+        Bench::Records => records::run(&setup)?,
     };
     show(&text);
     Ok(())

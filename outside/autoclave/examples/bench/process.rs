@@ -99,6 +99,11 @@ pub(crate) fn peak_mb(pid: u32) -> f64 {
     tree(pid, &all()).iter().filter_map(peak).sum()
 }
 
+/// A process and its descendants.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    tree(pid, &all())
+}
+
 /// Parent and ticks of every process.
 fn all() -> BTreeMap<u32, (u32, f64)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

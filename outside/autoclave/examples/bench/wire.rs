@@ -2,25 +2,39 @@
 //! client's side as there can be, since it shares the cores with what it measures.
 //! Nothing here seals or checks; lengths and chunks are believed.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::Any;
 
 /// No server here takes longer for one request.
-const SILENCE_MAX: Duration = Duration::from_mins(1);
+const SILENCE_MAX: Duration = Duration::from_mins(10);
+
+/// TLS where the server speaks nothing else, or what it speaks in the clear.
+trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+type Reader = BufReader<Box<dyn Stream>>;
 
 /// A connection to one server.
 pub(crate) struct Connection {
     address: SocketAddr,
-    stream: Option<BufReader<TcpStream>>,
+    tls: Option<Arc<ClientConfig>>,
+    stream: Option<Reader>,
 }
 
 /// A whole answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    /// Where what is under way can be asked for.
+    pub(crate) location: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -29,6 +43,7 @@ pub(crate) struct Answer {
 struct Head {
     status: u16,
     content_type: String,
+    location: String,
     length: Option<usize>,
     chunked: bool,
     closes: bool,
@@ -36,7 +51,12 @@ struct Head {
 
 impl Connection {
     pub(crate) const fn to(address: SocketAddr) -> Self {
-        Self { address, stream: None }
+        Self { address, tls: None, stream: None }
+    }
+
+    /// Over TLS, where there is a configuration.
+    pub(crate) const fn over(address: SocketAddr, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { address, tls, stream: None }
     }
 
     /// `head` has the header fields, each ending in CRLF; the body's length is added. A kept
@@ -61,23 +81,39 @@ impl Connection {
 
     fn once(&mut self, request: &[u8]) -> Any<Answer> {
         if self.stream.is_none() {
-            let stream = TcpStream::connect(self.address)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(SILENCE_MAX))?;
-            self.stream = Some(BufReader::with_capacity(64 << 10, stream));
+            self.stream = Some(BufReader::with_capacity(64 << 10, self.open()?));
         }
         let reader = self.stream.as_mut().ok_or("no connection")?;
         reader.get_mut().write_all(request)?;
+        reader.get_mut().flush()?;
         let head = read_head(reader)?;
         let body = read_body(reader, &head)?;
         if head.closes {
             self.stream = None;
         }
-        Ok(Answer { status: head.status, content_type: head.content_type, body })
+        Ok(Answer {
+            status: head.status,
+            content_type: head.content_type,
+            location: head.location,
+            body,
+        })
+    }
+
+    fn open(&self) -> Any<Box<dyn Stream>> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(SILENCE_MAX))?;
+        Ok(match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let name = ServerName::try_from("localhost")?;
+                Box::new(StreamOwned::new(ClientConnection::new(tls.clone(), name)?, stream))
+            }
+        })
     }
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> Any<Head> {
+fn read_head(reader: &mut Reader) -> Any<Head> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let status = line.split(' ').nth(1).ok_or("no status line")?.parse()?;
@@ -94,6 +130,7 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> Any<Head> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => head.length = Some(value.parse()?),
             "content-type" => value.clone_into(&mut head.content_type),
+            "content-location" => value.clone_into(&mut head.location),
             "transfer-encoding" => head.chunked = value.eq_ignore_ascii_case("chunked"),
             "connection" => head.closes = value.eq_ignore_ascii_case("close"),
             _ => {}
@@ -101,7 +138,7 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> Any<Head> {
     }
 }
 
-fn read_body(reader: &mut BufReader<TcpStream>, head: &Head) -> Any<Vec<u8>> {
+fn read_body(reader: &mut Reader, head: &Head) -> Any<Vec<u8>> {
     let mut body = Vec::new();
     if head.chunked {
         while read_chunk(reader, &mut body)? {}
@@ -115,7 +152,7 @@ fn read_body(reader: &mut BufReader<TcpStream>, head: &Head) -> Any<Vec<u8>> {
 }
 
 /// Appends one chunk; whether more follow.
-fn read_chunk(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Any<bool> {
+fn read_chunk(reader: &mut Reader, body: &mut Vec<u8>) -> Any<bool> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let length = usize::from_str_radix(line.trim_end(), 16)?;
