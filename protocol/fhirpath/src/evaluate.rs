@@ -27,7 +27,7 @@ pub(crate) use equality::same;
 use crate::context::Context;
 use crate::item::{Element, Item};
 use crate::syntax::{Ast, ParseRefusal, parse};
-use walk::{Evaluator, Scope};
+use walk::{Evaluator, Scope, Start};
 
 /// Why an expression has no result. It never says a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,19 +94,20 @@ impl Expression {
         on: impl Into<Item<'a>>,
         context: &'a Context<'a>,
     ) -> Result<Vec<Item<'a>>, EvaluationRefusal> {
-        self.evaluate_within(on.into(), context, &Cell::new(walk::STEPS_MAX))
+        self.evaluate_within(on.into(), context, None, &Cell::new(walk::STEPS_MAX))
     }
 
-    /// The same within steps that several evaluations share.
+    /// The same for a row of a view, within steps that several evaluations share.
     pub(crate) fn evaluate_within<'a>(
         &'a self,
         on: Item<'a>,
         context: &'a Context<'a>,
+        row: Option<usize>,
         left: &Cell<u64>,
     ) -> Result<Vec<Item<'a>>, EvaluationRefusal> {
-        let this = [on];
-        let resource = context.resource.or_else(|| this[0].node());
-        let evaluator = Evaluator::new(context, resource, left.get());
+        let this = [on.clone()];
+        let start = Start { context, on, row, most: left.get() };
+        let evaluator = Evaluator::new(start);
         let found = evaluator.evaluate(&self.ast, &Scope::of(&this));
         left.set(left.get().saturating_sub(evaluator.steps()));
         found

@@ -11,7 +11,12 @@ use rust_decimal::Decimal;
 use crate::EvaluationRefusal;
 use crate::value::{Date, DateTime, Step, Time};
 
-/// One item of a collection.
+/// One item of a collection. It is never printed:
+///
+/// ```compile_fail,E0277
+/// fn print(_: impl std::fmt::Debug) {}
+/// print(autoclave_fhirpath::Item::string("Peter"));
+/// ```
 #[derive(Clone)]
 pub enum Item<'a> {
     /// An element of the tree.

@@ -250,7 +250,8 @@ fn variables_are_given_and_defined() {
     let given = Context::default().variable("x", vec![Item::Value(Value::Integer(5))]);
     assert_eq!(on(PATIENT, "%x + 1", given).unwrap(), ["6"]);
     is("defineVariable('n', name.first()).select(%n.family)", &["Chalmers"]);
-    is("%resource.id | %rootResource.id", &["7"]);
+    is("%resource.id | %rootResource.id | name.select(%context.id)", &["7"]);
+    assert_eq!(found("%rowIndex"), Err(EvaluationRefusal::Variable), "only views have rows");
     is("%`ext-x`", &["http://hl7.org/fhir/StructureDefinition/x"]);
     assert_eq!(
         found("select(defineVariable('n', 1)).select(%n)"),

@@ -6,7 +6,9 @@ use std::cell::{Cell, RefCell};
 use autoclave_fhir::json::Node;
 
 use super::call::Call;
-use super::{EvaluationRefusal, arithmetic, bag, compare, equality, logic, navigate, types};
+use super::{
+    EvaluationRefusal, arithmetic, bag, collections, compare, equality, logic, navigate, types,
+};
 use crate::context::Context;
 use crate::item::{Item, Quantity, Value};
 use crate::syntax::{Ast, Function, Literal, Operator};
@@ -28,10 +30,22 @@ pub(super) struct Evaluator<'a> {
     pub(super) context: &'a Context<'a>,
     /// What `%resource` means.
     pub(super) resource: Option<&'a Node<'a>>,
+    /// What the expression is evaluated on.
+    on: Item<'a>,
+    /// Of a view, the row.
+    row: Option<usize>,
     names: RefCell<Names<'a>>,
     steps: Cell<u64>,
     most: u64,
     depth: Cell<usize>,
+}
+
+/// Where an evaluation starts, and how many steps it may take.
+pub(super) struct Start<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) on: Item<'a>,
+    pub(super) row: Option<usize>,
+    pub(super) most: u64,
 }
 
 /// What `$this`, `$index` and `$total` mean at one place.
@@ -63,10 +77,13 @@ impl<'s, 'a> Scope<'s, 'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(context: &'a Context<'a>, resource: Option<&'a Node<'a>>, most: u64) -> Self {
+    pub(super) fn new(start: Start<'a>) -> Self {
+        let Start { context, on, row, most } = start;
         Self {
             context,
-            resource,
+            resource: context.resource.or_else(|| on.node()),
+            on,
+            row,
             names: RefCell::default(),
             steps: Cell::new(0),
             most,
@@ -221,8 +238,11 @@ impl<'a> Evaluator<'a> {
             return Ok(items.clone());
         }
         let text = match name {
-            "resource" | "context" => {
-                return Ok(self.resource.map(Item::from).into_iter().collect());
+            "context" => return Ok(vec![self.on.clone()]),
+            "resource" => return Ok(self.resource.map(Item::from).into_iter().collect()),
+            "rowIndex" => {
+                let row = self.row.ok_or(EvaluationRefusal::Variable)?;
+                return Ok(vec![collections::count(row)?.into()]);
             }
             "rootResource" => {
                 let root = self.context.container.or(self.resource);

@@ -14,7 +14,8 @@ const COLUMNS_MAX: usize = 1024;
 /// Bytes of a column's name: what databases take.
 const NAME_BYTES_MAX: usize = 63;
 /// Names that every expression knows.
-const KNOWN: [&str; 6] = ["resource", "rootResource", "context", "sct", "loinc", "ucum"];
+const KNOWN: [&str; 7] =
+    ["rowIndex", "resource", "rootResource", "context", "sct", "loinc", "ucum"];
 
 pub(super) fn view(node: &Node<'_>) -> Result<View, ViewRefusal> {
     let resource = node.text_of("resource").ok_or(ViewRefusal::Shape("resource"))?;

@@ -37,7 +37,7 @@ pub(super) fn of(view: &View, resource: &Node<'_>) -> Result<Vec<Row>, ViewRefus
     }
     let mut rows = vec![Row::new()];
     for selection in &view.selections {
-        rows = product(&rows, maker.selection(selection, &root)?)?;
+        rows = product(&rows, maker.selection(selection, &root, 0)?)?;
     }
     Ok(rows)
 }
@@ -65,12 +65,17 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn found(&self, path: &'a Expression, on: &Item<'a>) -> Result<Vec<Item<'a>>, ViewRefusal> {
-        Ok(path.evaluate_within(on.clone(), self.context, &self.left)?)
+    fn found(
+        &self,
+        path: &'a Expression,
+        on: &Item<'a>,
+        row: usize,
+    ) -> Result<Vec<Item<'a>>, ViewRefusal> {
+        Ok(path.evaluate_within(on.clone(), self.context, Some(row), &self.left)?)
     }
 
     fn holds(&self, condition: &'a Expression, root: &Item<'a>) -> Result<bool, ViewRefusal> {
-        match self.found(condition, root)?.as_slice() {
+        match self.found(condition, root, 0)?.as_slice() {
             [] => Ok(false),
             [one] => one.truth().ok_or(ViewRefusal::Condition),
             _ => Err(ViewRefusal::Condition),
@@ -81,18 +86,19 @@ impl<'a> Maker<'a> {
         &self,
         selection: &'a Selection,
         focus: &Item<'a>,
+        row: usize,
     ) -> Result<Vec<Row>, ViewRefusal> {
         let found = match &selection.each {
-            Each::Once => return self.parts(selection, focus),
-            Each::Item(path) | Each::ItemOrNull(path) => self.found(path, focus)?,
-            Each::Repeat(paths) => self.repeated(paths, focus)?,
+            Each::Once => return self.parts(selection, focus, row),
+            Each::Item(path) | Each::ItemOrNull(path) => self.found(path, focus, row)?,
+            Each::Repeat(paths) => self.repeated(paths, focus, row)?,
         };
         if found.is_empty() && matches!(selection.each, Each::ItemOrNull(_)) {
             return Ok(vec![vec![Node::Null; selection.width]]);
         }
         let mut rows = Vec::new();
-        for item in &found {
-            rows.extend(self.parts(selection, item)?);
+        for (row, item) in found.iter().enumerate() {
+            rows.extend(self.parts(selection, item, row)?);
             if rows.len() > ROWS_MAX {
                 return Err(ViewRefusal::Rows);
             }
@@ -104,6 +110,7 @@ impl<'a> Maker<'a> {
         &self,
         paths: &'a [Expression],
         focus: &Item<'a>,
+        row: usize,
     ) -> Result<Vec<Item<'a>>, ViewRefusal> {
         let mut found = Vec::new();
         // In the order of the document: what lies inside an item follows it.
@@ -112,7 +119,7 @@ impl<'a> Maker<'a> {
         while let Some(item) = open.pop() {
             let mut inner = Vec::new();
             for path in paths {
-                inner.extend(self.found(path, &item)?);
+                inner.extend(self.found(path, &item, row)?);
             }
             if !is_focus {
                 found.push(item);
@@ -127,19 +134,24 @@ impl<'a> Maker<'a> {
     }
 
     /// The rows of a selection for one item.
-    fn parts(&self, selection: &'a Selection, item: &Item<'a>) -> Result<Vec<Row>, ViewRefusal> {
+    fn parts(
+        &self,
+        selection: &'a Selection,
+        item: &Item<'a>,
+        row: usize,
+    ) -> Result<Vec<Row>, ViewRefusal> {
         let mut cells = Row::with_capacity(selection.columns.len());
         for (column, path) in &selection.columns {
-            cells.push(cell(column, &self.found(path, item)?)?);
+            cells.push(cell(column, &self.found(path, item, row)?)?);
         }
         let mut rows = vec![cells];
         for inner in &selection.selections {
-            rows = product(&rows, self.selection(inner, item)?)?;
+            rows = product(&rows, self.selection(inner, item, row)?)?;
         }
         if !selection.union.is_empty() {
             let mut all = Vec::new();
             for part in &selection.union {
-                all.extend(self.selection(part, item)?);
+                all.extend(self.selection(part, item, row)?);
             }
             rows = product(&rows, all)?;
         }

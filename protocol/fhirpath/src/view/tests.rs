@@ -68,6 +68,12 @@ fn repeat_follows_paths_as_deep_as_they_lead() {
 }
 
 #[test]
+fn rows_know_their_number_within_their_selection() {
+    let each = r#"[{"forEach":"name","column":[{"name":"n","path":"%rowIndex"}],"select":[{"forEach":"given","column":[{"name":"g","path":"%rowIndex"}]}]}]"#;
+    assert_eq!(lines(each, "").unwrap(), r#"{"n":0,"g":0}{"n":0,"g":1}"#);
+}
+
+#[test]
 fn csv_quotes_what_would_be_read_otherwise() {
     let select = r#"[{"forEach":"name","column":[{"name":"f","path":"family"},{"name":"g","path":"given","collection":true},{"name":"x","path":"period.start"}]}]"#;
     let view = parsed(select, "").unwrap();
