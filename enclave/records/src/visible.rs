@@ -241,6 +241,13 @@ impl Visible {
         self.guard.narrow(kind, filter)
     }
 
+    /// Whether [`Visible::admits`] must look into a resource; where not, any tree will do.
+    pub fn looks_into(&self, stored: &Stored) -> bool {
+        let is_partly = |owner: &i64| self.sight.partly.contains_key(owner);
+        stored.owner.as_ref().is_some_and(is_partly)
+            || stored.document.as_ref().is_none_or(|text| labels::may_have(text.bytes()))
+    }
+
     /// Whether an opened resource may be shown. Every one goes through here.
     pub fn admits(&self, stored: &Stored, node: &Node<'_>) -> bool {
         let is_breaking = self.asker.purpose == Purpose::BreakTheGlass;

@@ -2,6 +2,7 @@
 //! (delete, create, update and patch, read), with references between entries resolved. In a
 //! batch each entry stands alone; what one is refused does not touch the others.
 
+mod answer;
 mod links;
 mod plan;
 
@@ -12,32 +13,24 @@ use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::bundle::{Entry, EntryResponse, Head, Writer};
 use super::caller::Action;
 use super::dispatch::{self, BUNDLE_BYTES_MAX};
-use super::fault::{Fault, one_issue};
+use super::fault::Fault;
 use super::interaction::{Interaction, interaction};
 use super::message::{FhirRequest, FhirResponse};
 use super::provenance;
 use super::read;
-use super::reply;
 use super::search::first;
 use super::session::Session;
-use super::wanted::{Pairs, Return};
+use super::wanted::Pairs;
 use super::write::{Body, Done, What, id_mismatch, many, write};
-use crate::store::{Change, Stored};
+use crate::store::{Change, Stored, View};
+use answer::{Ended, answer};
 use links::Links;
 use plan::{Planned, Step};
 
 /// Most entries of one bundle.
 pub(crate) const ENTRIES_MAX: usize = 50_000;
-
-/// How an entry ended.
-enum Ended {
-    Wrote(Done),
-    Read { status: StatusCode, body: Vec<u8>, version: Option<String> },
-    Failed(Fault),
-}
 
 /// Answers a bundle.
 pub(crate) fn bundle(session: &Session<'_>, request: &FhirRequest) -> Result<FhirResponse, Fault> {
@@ -185,11 +178,11 @@ fn settle_one(
 
 /// Where a conditional update leads: to what was found, to the resource's own id, or to a new
 /// one; the resource then says so itself.
-fn of_update<'a>(
+fn of_update(
     found: Option<String>,
     new: String,
-    mut body: Body<'a>,
-) -> Result<(String, Body<'a>), Fault> {
+    mut body: Body<'_>,
+) -> Result<(String, Body<'_>), Fault> {
     let own = body.node.text_of("id").map(str::to_owned);
     let id = match (found, own) {
         (Some(found), Some(own)) if found != own => return Err(id_mismatch()),
@@ -230,24 +223,52 @@ fn distinct(plan: &[Planned<'_>]) -> Result<(), Fault> {
 
 /// Each entry by itself: in one change, as every refusal comes before anything is stored.
 fn batch(session: &Session<'_>, entries: Vec<Node<'_>>) -> Result<FhirResponse, Fault> {
-    let links = Links::new(&session.server.settings().bases);
-    let store = session.server.store();
-    let ended = store.change(session.caller.tenant, |change| {
-        let mut ended = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.into_iter().enumerate() {
-            let done = plan::planned(session, at, entry)
-                .and_then(|entry| one(session, change, entry, &links));
-            ended.push(done.unwrap_or_else(Ended::Failed));
-        }
-        let done = ended.iter().filter_map(|ended| match ended {
-            Ended::Wrote(done) => Some(done),
-            _ => None,
-        });
-        provenance::leave_all(session, change, done)?;
-        Ok::<_, Fault>(ended)
-    })?;
-    session.committed()?;
+    let each = entries.into_iter().enumerate();
+    let plan: Vec<_> = each.map(|(at, entry)| plan::planned(session, at, entry)).collect();
+    let is_write = |entry: &Planned<'_>| matches!(entry.what, Step::Write(_));
+    let tenant = session.caller.tenant;
+    let ended = if plan.iter().flatten().any(is_write) {
+        let store = session.server.store();
+        let ended = store.change(tenant, |change| changes(session, change, plan))?;
+        session.committed()?;
+        ended
+    } else {
+        session.server.store().read(tenant, |view| Ok::<_, Fault>(reads(session, view, plan)))?
+    };
     answer(session, "batch-response", &ended)
+}
+
+fn changes(
+    session: &Session<'_>,
+    change: &mut Change<'_>,
+    plan: Vec<Result<Planned<'_>, Fault>>,
+) -> Result<Vec<Ended>, Fault> {
+    let links = Links::new(&session.server.settings().bases);
+    let mut each = |entry| one(session, change, entry, &links);
+    let ended = plan.into_iter().map(|entry| entry.and_then(&mut each));
+    let ended: Vec<Ended> = ended.map(|ended| ended.unwrap_or_else(Ended::Failed)).collect();
+    let done = ended.iter().filter_map(|ended| match ended {
+        Ended::Wrote(done) => Some(done),
+        _ => None,
+    });
+    provenance::leave_all(session, change, done)?;
+    Ok(ended)
+}
+
+fn reads(
+    session: &Session<'_>,
+    view: &mut View<'_>,
+    plan: Vec<Result<Planned<'_>, Fault>>,
+) -> Vec<Ended> {
+    let mut each = |entry: Planned<'_>| match entry.what {
+        Step::Read { interaction, pairs, headers } => {
+            reading(session, view, &interaction, &pairs, &headers)
+        }
+        Step::Settled(done) => Ok(Ended::Wrote(done)),
+        Step::Write(_) => Err(dispatch::no_such_operation()),
+    };
+    let ended = plan.into_iter().map(|entry| entry.and_then(&mut each));
+    ended.map(|ended| ended.unwrap_or_else(Ended::Failed)).collect()
 }
 
 fn one(
@@ -304,102 +325,29 @@ fn conditional(
 
 fn reading(
     session: &Session<'_>,
-    change: &mut Change<'_>,
+    view: &mut View<'_>,
     interaction: &Interaction,
     pairs: &Pairs,
     headers: &HeaderMap,
 ) -> Result<Ended, Fault> {
     let answer = match interaction {
         Interaction::Read(kind, id) => {
-            let stored = read::found(session, change, *kind, id, None)?;
+            let stored = read::found(session, view, *kind, id, None)?;
             read::told(session, &stored, headers)?
         }
         Interaction::Vread(kind, id, version) => {
-            let stored = read::found(session, change, *kind, id, Some(*version))?;
+            let stored = read::found(session, view, *kind, id, Some(*version))?;
             read::told(session, &stored, headers)?
         }
         Interaction::Search(over) => {
             let asked = super::search::Asked::inner(over.clone(), pairs.clone());
-            super::search::answered(session, change, &asked)?
+            super::search::answered(session, view, &asked)?
         }
         _ => return Err(dispatch::no_such_operation()),
     };
     let version = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
     let version = version.map(str::to_owned);
     Ok(Ended::Read { status: answer.status(), version, body: answer.into_body().to_vec() })
-}
-
-fn answer(
-    session: &Session<'_>,
-    kind: &'static str,
-    ended: &[Ended],
-) -> Result<FhirResponse, Fault> {
-    let head = Head { kind, at: session.now, total: None, links: &[] };
-    let mut writer = Writer::new(&head, ended.len() * 200);
-    for one in ended {
-        entry(session, &mut writer, one)?;
-    }
-    Ok(reply::json(StatusCode::OK, writer.finish(), &session.wanted))
-}
-
-fn entry(session: &Session<'_>, writer: &mut Writer, ended: &Ended) -> Result<(), Fault> {
-    match ended {
-        Ended::Failed(fault) => {
-            let (status, outcome) = (status(fault.status()), fault.outcome());
-            let response = EntryResponse {
-                status: &status,
-                outcome: Some(&outcome),
-                ..EntryResponse::default()
-            };
-            writer.entry(&Entry { response: Some(response), ..Entry::default() });
-        }
-        Ended::Read { status: code, body, version } => {
-            let status = status(*code);
-            let version = version.as_deref().and_then(super::wanted::version_tag);
-            let response = EntryResponse { status: &status, version, ..EntryResponse::default() };
-            let resource = (!body.is_empty()).then_some(body.as_slice());
-            writer.entry(&Entry { resource, response: Some(response), ..Entry::default() });
-        }
-        Ended::Wrote(done) => wrote(session, writer, done)?,
-    }
-    Ok(())
-}
-
-fn wrote(session: &Session<'_>, writer: &mut Writer, done: &Done) -> Result<(), Fault> {
-    let status = status(done.status);
-    let mut response = EntryResponse { status: &status, ..EntryResponse::default() };
-    let Some(stored) = &done.stored else {
-        writer.entry(&Entry { response: Some(response), ..Entry::default() });
-        return Ok(());
-    };
-    let (place, full_url) =
-        (reply::location(stored), format!("{}/{}/{}", session.base, stored.kind, stored.id));
-    response.location = stored.document.is_some().then_some(place.as_str());
-    response.version = Some(stored.version);
-    response.modified = Some(stored.updated);
-    let outcome = one_issue("information", "informational", "record.stored", "It is stored.", None);
-    // In a bundle the answer is short unless the client prefers otherwise.
-    let told = match (&stored.document, session.wanted.give) {
-        (Some(document), Some(Return::Representation)) => {
-            Some(reply::told(document, &session.wanted)?)
-        }
-        _ => None,
-    };
-    if session.wanted.give == Some(Return::Outcome) {
-        response.outcome = Some(&outcome);
-    }
-    let full_url = stored.document.is_some().then_some(full_url.as_str());
-    writer.entry(&Entry {
-        full_url,
-        resource: told.as_deref(),
-        response: Some(response),
-        ..Entry::default()
-    });
-    Ok(())
-}
-
-fn status(code: StatusCode) -> String {
-    format!("{} {}", code.as_str(), code.canonical_reason().unwrap_or_default())
 }
 
 /// Says in which entry it was.

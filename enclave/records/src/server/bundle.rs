@@ -102,11 +102,6 @@ impl Writer {
         self.out.push(b'}');
     }
 
-    /// How long it is by now.
-    pub(crate) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     /// The bundle.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.out.extend(if self.entries > 0 { &b"]}"[..] } else { b"}" });

@@ -1,5 +1,6 @@
 //! From a request to the function that answers it. Runs where blocking is allowed.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use autoclave_fhir::Kind;
@@ -190,10 +191,12 @@ fn next(session: &Session<'_>, page: &PageState, words: &Words) -> Result<FhirRe
             let asked = Asked { over, text, pairs, self_url: url, cursor, total };
             search::search(session, &asked)
         }
-        Paged::History => history::history(session, &over, &page.query, &pairs, cursor, url),
+        Paged::History => {
+            history::history(session, &over, &page.query, &pairs, cursor.as_ref(), url)
+        }
         Paged::Everything => {
             let Over::Instance(_, id) = &over else { return Err(Fault::not_found()) };
-            everything::everything(session, id, &page.query, &pairs, cursor, url)
+            everything::everything(session, id, &page.query, &pairs, cursor.as_ref(), url)
         }
     }
 }
@@ -220,15 +223,17 @@ pub(crate) fn asked_write<'a>(
     text: &'a [u8],
 ) -> Result<Write<'a>, Fault> {
     let media = body_kind(headers)?;
+    // Each kind of write takes the tree once; none needs a copy of it.
+    let tree = Cell::new(tree);
     let resource = |kind: Kind| {
-        let node = tree.clone().ok_or_else(no_body)?;
+        let node = tree.take().ok_or_else(no_body)?;
         if media != BodyKind::Resource {
             return Err(wrong_media());
         }
         of_kind(kind, &node)?;
         Ok(Body { node, text: Some(text) })
     };
-    let patching = || patch::read(media, tree.clone().ok_or_else(no_body)?);
+    let patching = || patch::read(media, tree.take().ok_or_else(no_body)?);
     let query = || pairs.iter().filter(|(name, _)| !is_general(name)).cloned().collect::<Pairs>();
     let id = write::new_id;
     let (kind, what) = match interaction {
@@ -338,18 +343,22 @@ pub(crate) async fn call(
         Ok(granted) => granted,
         Err(refused) => return refusal(action, *kind, refused.rules),
     };
+    let rules = granted.rules.clone();
     let call =
         super::operation::Call { caller, request, granted, kind: *kind, id: id.as_deref(), rest };
     match operation.call(server, call).await {
-        Ok(called) => (called.answer, vec![called.access]),
-        Err(fault) => (fault.into_response(), Vec::new()),
+        Ok(done) => (done.answer, vec![done.access]),
+        Err(fault) => {
+            let line = super::session::line(action, *kind, rules);
+            (fault.into_response(), vec![line])
+        }
     }
 }
 
 fn refusal(action: Action, kind: Option<Kind>, rules: Vec<autoclave_ledger::Label>) -> Answered {
     let text = "Your role, purpose or token does not permit this.";
     let fault = Fault::new(StatusCode::FORBIDDEN, "forbidden", "permission.refused", text);
-    let (subjects, count) = (Vec::new(), 0);
-    let access = Access { action, kind, subjects, count, granted: false, glass: false, rules };
+    let mut access = super::session::line(action, kind, rules);
+    access.granted = false;
     (fault.into_response(), vec![access])
 }

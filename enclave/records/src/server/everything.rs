@@ -44,21 +44,20 @@ pub(crate) fn everything(
     id: &str,
     text: &str,
     pairs: &[(String, String)],
-    cursor: Option<Cursor>,
+    cursor: Option<&Cursor>,
     self_url: String,
 ) -> Result<FhirResponse, Fault> {
     let patient = Kind::known("Patient");
     let asked = asked(pairs)?;
-    let fence = session.permit(EVERYTHING, Some(patient))?;
+    session.permit(EVERYTHING, Some(patient))?;
     let after = match cursor {
-        Some(Cursor::Row(row)) => row,
+        Some(Cursor::Row(row)) => *row,
         _ => 0,
     };
     let key = session.blind().reference(patient, id);
     let store = session.server.store();
     let (own, others, next) = store.read(session.caller.tenant, |view| {
-        let whose = read::found(session, view, patient, id, None)?;
-        let _ = (&fence, whose);
+        read::found(session, view, patient, id, None)?;
         let (own, next) = page(session, view, &asked, key, after)?;
         let others = outside(session, view, &asked, &own)?;
         Ok::<_, Fault>((own, others, next))
@@ -166,13 +165,13 @@ const DATES: [&str; 14] = [
 fn is_of_time(asked: &Asked, node: &Node<'_>) -> bool {
     let (from, to) = (asked.start.unwrap_or(i64::MIN), asked.end.unwrap_or(i64::MAX));
     let date = DATES.iter().find_map(|name| node.get(name));
-    let covered = date.and_then(|date| match date.text() {
-        Some(text) => span(text),
-        None => {
-            let start = date.text_of("start").map_or(Some(i64::MIN), |text| Some(span(text)?.0));
-            let end = date.text_of("end").map_or(Some(i64::MAX), |text| Some(span(text)?.1));
-            start.zip(end)
+    let covered = date.and_then(|date| {
+        if let Some(text) = date.text() {
+            return span(text);
         }
+        let start = date.text_of("start").map_or(Some(i64::MIN), |text| Some(span(text)?.0));
+        let end = date.text_of("end").map_or(Some(i64::MAX), |text| Some(span(text)?.1));
+        start.zip(end)
     });
     covered.is_none_or(|(start, end)| start <= to && from <= end)
 }
@@ -196,5 +195,5 @@ fn outside(
     }
     let mut keys: Vec<i64> = keys.into_iter().collect();
     keys.sort_unstable();
-    shown(session, view, keys)
+    shown(session, view, &keys)
 }

@@ -11,7 +11,7 @@ use super::message::FhirResponse;
 use super::moment::span;
 use super::paging::{Cursor, PageState, Paged};
 use super::reply;
-use super::session::{Session, tree};
+use super::session::Session;
 use crate::store::{Cursor as Place, How, Past, Scope, Stored, View};
 
 /// Versions on a page where the client says nothing.
@@ -34,17 +34,19 @@ pub(crate) fn history(
     over: &Over,
     text: &str,
     pairs: &[(String, String)],
-    cursor: Option<Cursor>,
+    cursor: Option<&Cursor>,
     self_url: String,
 ) -> Result<FhirResponse, Fault> {
     let kind = over.kind();
     let asked = asked(pairs)?;
     let store = session.server.store();
     let (versions, next) = store.read(session.caller.tenant, |view| {
-        let versions = page(session, view, over, &asked, cursor.as_ref())?;
+        let versions = page(session, view, over, &asked, cursor)?;
         Ok::<_, Fault>(versions)
     })?;
-    versions.iter().for_each(|stored| session.note(Action::History, kind, stored.owner));
+    for stored in &versions {
+        session.note(Action::History, kind, stored.owner);
+    }
     let mut links = vec![("self", self_url)];
     if let Some(at) = next {
         let cursor = Cursor::Version(at.updated, at.row, at.version);
@@ -132,8 +134,7 @@ fn page(
 
 fn shows(session: &Session<'_>, view: &mut View<'_>, stored: &Stored) -> Result<bool, Fault> {
     let Some(fence) = session.may(Action::History, stored.kind) else { return Ok(false) };
-    let Some(document) = &stored.document else { return Ok(session.shows_deleted(stored)) };
-    session.shows(view, &fence, stored, &tree(document)?)
+    session.shows_stored(view, &fence, stored)
 }
 
 fn written(

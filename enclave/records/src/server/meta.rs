@@ -38,7 +38,7 @@ pub(crate) fn meta(
         let tenant = session.caller.tenant;
         let stored = store.read(tenant, |view| read::found(session, view, kind, id, None))?;
         session.note(Action::Read, Some(kind), stored.owner);
-        return told(session, stored.document.as_ref().map(tree).transpose()?.as_ref());
+        return Ok(told(session, stored.document.as_ref().map(tree).transpose()?.as_ref()));
     }
     if request.method != Method::POST {
         let text = "This operation changes something; call it with POST.";
@@ -85,7 +85,7 @@ fn changed(
     })?;
     session.committed()?;
     let document = done.stored.as_ref().and_then(|stored| stored.document.as_ref());
-    told(session, document.map(tree).transpose()?.as_ref())
+    Ok(told(session, document.map(tree).transpose()?.as_ref()))
 }
 
 /// Adds a value to a list of `meta`, or takes it away; codings are the same by system and code.
@@ -114,7 +114,7 @@ fn alter(node: &mut Node<'static>, list: &'static str, value: &Node<'_>, is_addi
     }
 }
 
-fn told(session: &Session<'_>, resource: Option<&Node<'_>>) -> Result<FhirResponse, Fault> {
+fn told(session: &Session<'_>, resource: Option<&Node<'_>>) -> FhirResponse {
     let meta = resource.and_then(|node| node.get("meta")).cloned();
     let word = |text: &'static str| Node::Text(Cow::Borrowed(text));
     let meta = meta.unwrap_or_else(|| Node::Object(Vec::new()));
@@ -123,5 +123,5 @@ fn told(session: &Session<'_>, resource: Option<&Node<'_>>) -> Result<FhirRespon
         ("resourceType", word("Parameters")),
         ("parameter", Node::List(vec![parameter])),
     ]);
-    Ok(reply::json(StatusCode::OK, answer.to_bytes(), &session.wanted))
+    reply::json(StatusCode::OK, answer.to_bytes(), &session.wanted)
 }

@@ -67,12 +67,11 @@ fn written(session: &Session<'_>, targets: &[&Stored]) -> Vec<u8> {
     word(&mut out, REASON, session.caller.purpose.code());
     word(&mut out, ACTIVITY, activity(targets));
     out.extend(b"}]},\"agent\":[{\"who\":{");
-    match &session.caller.reference {
-        Some(reference) => word(&mut out, b"\"reference\":", reference),
-        None => {
-            word(&mut out, IDENTIFIER, session.caller.actor.as_str());
-            out.push(b'}');
-        }
+    if let Some(reference) = &session.caller.reference {
+        word(&mut out, b"\"reference\":", reference);
+    } else {
+        word(&mut out, IDENTIFIER, session.caller.actor.as_str());
+        out.push(b'}');
     }
     out.extend(b"}}]}");
     out

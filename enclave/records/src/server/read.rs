@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::instant::http_seconds;
 use super::message::FhirResponse;
 use super::reply;
-use super::session::{Session, tree};
+use super::session::Session;
 use super::wanted::{header, version_tag};
 use crate::store::{Stored, View};
 
@@ -55,12 +55,11 @@ pub(crate) fn found(
         None => view.get(kind, id)?,
     };
     let stored = stored.ok_or_else(Fault::not_found)?;
-    let Some(document) = &stored.document else {
-        let is_told = session.shows_deleted(&stored);
-        return Err(if is_told { reply::gone() } else { Fault::not_found() });
-    };
-    let shows = session.shows(view, &fence, &stored, &tree(document)?)?;
-    if shows { Ok(stored) } else { Err(Fault::not_found()) }
+    match (session.shows_stored(view, &fence, &stored)?, &stored.document) {
+        (true, Some(_)) => Ok(stored),
+        (true, None) => Err(reply::gone()),
+        (false, _) => Err(Fault::not_found()),
+    }
 }
 
 /// Whether the client has this version already; `If-None-Match` decides where both are sent.

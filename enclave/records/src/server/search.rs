@@ -55,7 +55,6 @@ impl Asked<'static> {
 pub(crate) struct Reach {
     pub(crate) kind: Kind,
     pub(crate) query: Query,
-    pub(crate) fence: Rc<Fence>,
     pub(crate) filter: Filter,
 }
 
@@ -116,7 +115,7 @@ pub(crate) fn reaches(
     for (kind, fence) in kinds(session, over, pairs)? {
         let query = session.query(kind, compartment, pairs, handling)?;
         let filter = session.within(&fence, kind, query.filter.clone())?;
-        reaches.push(Reach { kind, query, fence, filter });
+        reaches.push(Reach { kind, query, filter });
     }
     Ok(reaches)
 }
@@ -132,7 +131,9 @@ fn kinds(
     if let Some(kind) = over.kind() {
         return Ok(vec![permitted(kind)?]);
     }
-    let listed = listed(pairs)?;
+    let mut listed = listed(pairs)?;
+    // Pages go on by the numbers of types.
+    listed.sort_unstable();
     if !listed.is_empty() {
         return listed.into_iter().map(permitted).collect();
     }
@@ -158,7 +159,7 @@ pub(crate) fn first(
         return Err(Fault::new(status, "required", "condition.empty", text));
     }
     let filter = session.within(fence, kind, query.filter.clone())?;
-    let reach = Reach { kind, query, fence: Rc::clone(fence), filter };
+    let reach = Reach { kind, query, filter };
     Ok(scan::page(session, view, &[reach], None, limit)?.matches)
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Fence {
     narrowed: Vec<Pairs>,
 }
 
+type Fences = HashMap<(Action, Option<Kind>), Rc<Fence>>;
+
 /// One request.
 pub(crate) struct Session<'a> {
     pub(crate) server: &'a Server,
@@ -35,7 +37,7 @@ pub(crate) struct Session<'a> {
     /// Milliseconds since 1970.
     pub(crate) now: i64,
     pub(crate) visible: Visible,
-    fences: RefCell<HashMap<(Action, Option<Kind>), Rc<Fence>>>,
+    fences: RefCell<Fences>,
     lines: RefCell<Vec<Access>>,
     touched: RefCell<Touched>,
     /// Conditional references that were resolved already.
@@ -107,14 +109,10 @@ impl<'a> Session<'a> {
     pub(crate) fn note(&self, action: Action, kind: Option<Kind>, owner: Option<i64>) {
         let mut lines = self.lines.borrow_mut();
         let is_it = |line: &&mut Access| line.granted && (line.action, line.kind) == (action, kind);
-        let line = match lines.iter_mut().find(is_it) {
-            Some(line) => line,
-            None => {
-                lines.push(line(action, kind, Vec::new()));
-                let Some(line) = lines.last_mut() else { return };
-                line
-            }
-        };
+        if !lines.iter_mut().any(|line| is_it(&line)) {
+            lines.push(line(action, kind, Vec::new()));
+        }
+        let Some(line) = lines.iter_mut().find(is_it) else { return };
         line.count += 1;
         if let Some(owner) = owner
             && line.subjects.len() < SUBJECTS_MAX
@@ -239,6 +237,23 @@ impl<'a> Session<'a> {
         if is_inside { Ok(()) } else { Err(forbidden()) }
     }
 
+    /// As [`Session::shows`], reading the tree only where something depends on it.
+    pub(crate) fn shows_stored(
+        &self,
+        view: &mut View<'_>,
+        fence: &Fence,
+        stored: &Stored,
+    ) -> Result<bool, Fault> {
+        let Some(document) = &stored.document else { return Ok(self.shows_deleted(stored)) };
+        let is_open = self.visible.looks_into(stored)
+            || self.caller.patient.is_some()
+            || !fence.narrowed.is_empty();
+        if is_open {
+            return self.shows(view, fence, stored, &tree(document)?);
+        }
+        Ok(self.visible.admits(stored, &Node::Null))
+    }
+
     fn is_inside(&self, stored: &Stored, node: &Node<'_>) -> bool {
         let Some(patient) = self.caller.patient.as_deref() else { return true };
         !search::is_of_patients(stored.kind)
@@ -257,7 +272,12 @@ impl<'a> Session<'a> {
     }
 }
 
-fn line(action: Action, kind: Option<Kind>, rules: Vec<autoclave_ledger::Label>) -> Access {
+/// A line that nothing was counted in yet.
+pub(crate) fn line(
+    action: Action,
+    kind: Option<Kind>,
+    rules: Vec<autoclave_ledger::Label>,
+) -> Access {
     Access { action, kind, subjects: Vec::new(), count: 0, granted: true, glass: false, rules }
 }
 

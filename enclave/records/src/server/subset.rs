@@ -70,9 +70,12 @@ fn summary<'a>(node: &Node<'a>, kind: &'static Type, is_root: bool) -> Node<'a> 
                     return Some((name.clone(), value.clone()));
                 }
                 let child = kind.child(name)?;
-                let inner = || match child.is_companion {
-                    true => value.clone(),
-                    false => summary(value, child.kind, false),
+                let inner = || {
+                    if child.is_companion {
+                        value.clone()
+                    } else {
+                        summary(value, child.kind, false)
+                    }
                 };
                 child.element.is_summary().then(|| (name.clone(), inner()))
             });

@@ -36,23 +36,27 @@ pub(crate) fn relative(text: &str) -> Option<(Kind, &str)> {
 
 /// Tells references below our own base as relative ones; whether there were any.
 pub(crate) fn made_relative(session: &Session<'_>, node: &mut Node<'_>) -> bool {
+    let mut any = false;
     match node {
         Node::List(items) => {
-            items.iter_mut().fold(false, |any, item| made_relative(session, item) || any)
-        }
-        Node::Object(members) => members.iter_mut().fold(false, |any, (name, value)| {
-            let own = match value.text() {
-                Some(text) if name == "reference" => session.relative(text).map(str::to_owned),
-                _ => return made_relative(session, value) || any,
-            };
-            let is_own = own.is_some();
-            if let Some(own) = own {
-                *value = Node::Text(Cow::Owned(own));
+            for item in items {
+                any |= made_relative(session, item);
             }
-            is_own || any
-        }),
-        _ => false,
+        }
+        Node::Object(members) => {
+            for (name, value) in members {
+                let text = value.text().filter(|_| name == "reference");
+                if let Some(own) = text.and_then(|text| session.relative(text)).map(str::to_owned) {
+                    *value = Node::Text(Cow::Owned(own));
+                    any = true;
+                } else {
+                    any |= made_relative(session, value);
+                }
+            }
+        }
+        _ => {}
     }
+    any
 }
 
 /// Refuses a change that leaves a reference to nowhere behind.

@@ -152,12 +152,9 @@ impl At<'_, '_, '_, '_> {
         match self.only(Action::Update, query)? {
             Some(one) if own.is_some_and(|own| own != one.id) => Err(id_mismatch()),
             Some(one) => self.update(&one.id, body),
-            None => match own.map(str::to_owned) {
-                Some(own) => self.update(&own, body),
-                None => {
-                    self.session.permit(Action::Update, Some(self.kind))?;
-                    self.create(id, body)
-                }
+            None => match own {
+                Some(own) => self.update(own, body),
+                None => self.create(id, body),
             },
         }
     }

@@ -53,7 +53,7 @@ impl InUse {
 
 /// Whether a resource may have a label, by a look at its bytes.
 pub(super) fn may_have(text: &[u8]) -> bool {
-    text.windows(10).any(|at| at == b"\"security\"")
+    std::str::from_utf8(text).is_ok_and(|text| text.contains("\"security\""))
 }
 
 /// The filter of one label on one type.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+use autoclave_fhir::definitions::{Element, Type};
 use autoclave_fhir::json::Node;
 use autoclave_fhir::{Definitions, Kind};
 
@@ -121,8 +122,8 @@ fn is_uri(name: &str) -> bool {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     let names = NAMES.get_or_init(|| {
         let types = Definitions::r4().types().filter(|kind| !kind.is_primitive());
-        let elements = types.flat_map(|kind| kind.elements());
-        let names = elements.flat_map(|element| element.json_names());
+        let elements = types.flat_map(Type::elements);
+        let names = elements.flat_map(Element::json_names);
         names.filter(|(_, kind)| kind.is_a("uri")).map(|(name, _)| name).collect()
     });
     names.contains(name)

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use autoclave_fhir::json::Node;
 use autoclave_search::{Include, Page};
 
 use super::Reach;
@@ -73,11 +72,11 @@ fn further(
             }
         }
     }
-    let mut found = shown(session, view, keys)?;
+    let mut found = shown(session, view, &keys)?;
     let of: Vec<i64> = frontier.iter().map(|stored| stored.key).collect();
     for include in includes.iter().filter(|include| include.is_reverse()) {
         let keys = referring(session, view, include, &of, seen)?;
-        found.extend(shown(session, view, keys)?);
+        found.extend(shown(session, view, &keys)?);
     }
     Ok(found)
 }
@@ -110,17 +109,15 @@ fn referring(
 pub(crate) fn shown(
     session: &Session<'_>,
     view: &mut View<'_>,
-    keys: Vec<i64>,
+    keys: &[i64],
 ) -> Result<Vec<Stored>, Fault> {
     let mut found = Vec::new();
     if keys.is_empty() {
         return Ok(found);
     }
-    for stored in view.by_keys(&keys)? {
+    for stored in view.by_keys(keys)? {
         let Some(fence) = session.may(Action::Search, stored.kind) else { continue };
-        let Some(document) = &stored.document else { continue };
-        let node: Node<'_> = tree(document)?;
-        if session.shows(view, &fence, &stored, &node)? {
+        if session.shows_stored(view, &fence, &stored)? {
             found.push(stored);
         }
     }

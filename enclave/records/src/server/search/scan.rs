@@ -214,7 +214,7 @@ fn values(order: &[Sort], stored: &Stored) -> Result<Vec<Option<String>>, Fault>
 
 type Place<'a> = (&'a [Option<String>], i64);
 
-fn value<'a>(place: Place<'a>, at: usize) -> Option<&'a str> {
+fn value(place: Place<'_>, at: usize) -> Option<&str> {
     place.0.get(at)?.as_deref()
 }
 
