@@ -22,7 +22,12 @@ impl<'a> Call<'_, 'a> {
     /// An argument that is a value: it sees what is around the call.
     pub(super) fn argument(&self, at: usize) -> Found<'a> {
         match self.arguments.get(at) {
-            Some(ast) => self.evaluator.evaluate(ast, self.scope),
+            Some(ast) => {
+                let names = self.evaluator.names();
+                let found = self.evaluator.evaluate(ast, self.scope);
+                self.evaluator.forget(names);
+                found
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -253,10 +253,16 @@ fn variables_are_given_and_defined() {
     is("%resource.id | %rootResource.id | name.select(%context.id)", &["7"]);
     assert_eq!(found("%rowIndex"), Err(EvaluationRefusal::Variable), "only views have rows");
     is("%`ext-x`", &["http://hl7.org/fhir/StructureDefinition/x"]);
-    assert_eq!(
-        found("select(defineVariable('n', 1)).select(%n)"),
-        Err(EvaluationRefusal::Variable)
-    );
+    is("defineVariable('a', 1).select(defineVariable('b', 2).select(%a + %b))", &["3"]);
+    for text in [
+        "select(defineVariable('n', 1)).select(%n)",
+        "defineVariable('n', 1).id | id.select(%n)",
+        "id.combine(defineVariable('n', 1)).select(%n)",
+        "defineVariable('n', 1).defineVariable('n', 2)",
+        "defineVariable('resource', 1)",
+    ] {
+        assert_eq!(found(text), Err(EvaluationRefusal::Variable), "{text}");
+    }
 }
 
 #[test]

@@ -20,6 +20,10 @@ const DEPTH_MAX: usize = 160;
 /// Items of one collection.
 pub(super) const ITEMS_MAX: usize = 200_000;
 
+/// Names that always mean something, and nothing else.
+const OWN_NAMES: [&str; 7] =
+    ["context", "resource", "rootResource", "rowIndex", "sct", "loinc", "ucum"];
+
 /// A collection, or why there is none.
 pub(super) type Found<'a> = Result<Vec<Item<'a>>, EvaluationRefusal>;
 /// Names that `defineVariable` gave.
@@ -197,11 +201,15 @@ impl<'a> Evaluator<'a> {
         right: &'a Ast,
         scope: &Scope<'_, 'a>,
     ) -> Found<'a> {
+        // What one side defines is not the other's to use.
+        let names = self.names();
         let first = self.evaluate(left, scope)?;
+        self.forget(names);
         if let Some(decided) = logic::decided(operator, &first)? {
             return Ok(vec![decided.into()]);
         }
         let second = self.evaluate(right, scope)?;
+        self.forget(names);
         match operator {
             Operator::And | Operator::Or | Operator::Xor | Operator::Implies => {
                 logic::combine(operator, &first, &second)
@@ -265,7 +273,9 @@ impl<'a> Evaluator<'a> {
     /// Gives a name to a collection, for the rest of the evaluation.
     pub(super) fn define(&self, name: &str, items: Vec<Item<'a>>) -> Result<(), EvaluationRefusal> {
         let mut names = self.names.borrow_mut();
-        if names.iter().any(|(own, _)| **own == *name) || names.len() >= DEPTH_MAX {
+        let known = self.context.variables.iter().any(|(own, _)| **own == *name);
+        let taken = known || OWN_NAMES.contains(&name);
+        if taken || names.iter().any(|(own, _)| **own == *name) || names.len() >= DEPTH_MAX {
             return Err(EvaluationRefusal::Variable);
         }
         names.push((name.into(), items));
