@@ -15,6 +15,7 @@ mod open;
 mod plan;
 mod pool;
 mod postgres;
+mod reindex;
 mod schema;
 mod search;
 mod sql;

@@ -123,6 +123,12 @@ impl<'a> Change<'a> {
         if is_expected { Ok(before) } else { Err(StoreError::Conflict) }
     }
 
+    /// Gathers the rows of a resource that is there.
+    pub(super) fn gather(&mut self, row: i64, kind: Kind, id: &str, node: &Node<'_>) {
+        let found = self.found(kind, id, node);
+        self.view.pending.add(row, &found, &*self.view.shared.indexer);
+    }
+
     /// What a resource is found by.
     fn found(&self, kind: Kind, id: &str, node: &Node<'_>) -> Found {
         let blind = &self.shared.keys.blind;

@@ -37,7 +37,7 @@ impl Store {
         })?;
         let vault = Vault::new(options.roots, roots);
         let readers = Pool::new(for_readers, options.readers);
-        Ok(Self(Arc::new(Shared {
+        let store = Self(Arc::new(Shared {
             keys,
             vault,
             indexer: options.indexer,
@@ -46,7 +46,9 @@ impl Store {
             writer,
             kept: OnceLock::new(),
             erasing: Mutex::new(()),
-        })))
+        }));
+        store.keep_index_current()?;
+        Ok(store)
     }
 }
 
@@ -107,4 +109,20 @@ fn first_root(
     roots.keep(keeper)?;
     sql.execute("UPDATE changes SET root = ?1 WHERE one = 1", &[Value::Int(1)])?;
     Ok(roots)
+}
+
+impl Store {
+    /// The numbers of the steps that opening would apply to a database's tables. A dry run: it
+    /// changes nothing.
+    pub fn steps_due(options: &Options) -> Result<Vec<usize>, StoreError> {
+        if let Engine::Sqlite { path, .. } = &options.engine
+            && !path.exists()
+        {
+            return Err(StoreError::Missing);
+        }
+        let keys = RecordsKeys::derive(&options.records);
+        let (connect, _) = connections(&options.engine, &keys)?;
+        let mut sql = connect()?;
+        schema::due(&mut *sql)
+    }
 }

@@ -52,5 +52,6 @@ suite! {
     keeping::a_backup_comes_back_without_those_who_were_erased_since,
     keeping::a_backup_that_was_altered_or_cut_off_restores_nothing,
     keeping::neither_database_nor_backup_shows_what_was_planted,
+    faults::a_program_with_another_index_makes_it_anew,
     faults::a_body_that_was_altered_or_moved_does_not_open,
 }
