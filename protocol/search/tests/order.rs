@@ -74,6 +74,9 @@ fn open_periods_reach_without_end() {
             ("date=gt2020", &["begun"]),
             ("date=lt1990", &["ended"]),
             ("date=ge2013-01-11", &["begun", "closed", "ended"]),
+            // What began before the day and ended on it is neither above the day nor within it.
+            ("date=ge2013-01-12", &["begun"]),
+            ("date=le2013-01-10", &["ended"]),
             ("date=sa2013-01-09", &["begun", "closed"]),
             ("date=eb2013-01-13", &["closed", "ended"]),
             ("date=ap2013-01-11", &["begun", "closed", "ended"]),
@@ -253,6 +256,9 @@ fn comparators_samples_and_money_are_intervals() {
         "Observation",
         &[
             ("value-quantity=lt0.01", &["less"]),
+            ("value-quantity=eb0.01", &["less"]),
+            ("value-quantity=sa90", &[]),
+            ("value-quantity=sa89", &["more"]),
             ("value-quantity=gt100", &["more"]),
             ("value-quantity=ge0.01", &["more", "wave"]),
             ("value-quantity=ap11", &["wave"]),
