@@ -162,6 +162,14 @@ fn an_evaluation_is_bounded() {
     );
     let pairs = "descendants().select(%resource.descendants().select(%resource.descendants().select(%resource.descendants())))";
     assert!(matches!(found(pairs), Err(EvaluationRefusal::Steps | EvaluationRefusal::Size)));
+    let made = "(1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10)".to_owned();
+    let made =
+        format!("{made}.select({made}.combine({made})).select('a'.matches($this.toString()))");
+    assert_eq!(found(&made), Err(EvaluationRefusal::Steps), "patterns are not compiled for ever");
+    let kept = "(1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10)".to_owned();
+    let kept =
+        format!("{kept}.select({kept}.combine({kept})).select('A'.matches('a', 'i')).allTrue()");
+    is(&kept, &["true"]);
     let pattern = "'a'.matches('((((a{99}){99}){99}){99})')";
     assert_eq!(found(pattern), Err(EvaluationRefusal::Pattern));
 }
