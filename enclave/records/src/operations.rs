@@ -3,6 +3,7 @@
 //! [`reach`], so that nothing is told here that a search would not tell.
 
 mod asked;
+mod erase;
 mod export;
 mod identity;
 mod import;
@@ -68,6 +69,7 @@ impl Operations {
     pub fn all(&self) -> Vec<Arc<dyn Operation>> {
         let mut all: Vec<Arc<dyn Operation>> = vec![
             Arc::new(matching::Match),
+            Arc::new(erase::Erase),
             Arc::new(self.export.clone()),
             Arc::new(self.import.clone()),
             Arc::new(validate::Validate),
@@ -89,3 +91,6 @@ impl Operations {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
