@@ -12,10 +12,16 @@ use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::Refusal;
 use autoclave_cell::cache::Cache;
 use autoclave_cell::policy::{PolicyBook, PolicyError};
+use autoclave_fhir::Kind;
 use autoclave_ledger::{Event, Pseudonym};
-use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore};
+use autoclave_records::operations::Operations;
+use autoclave_records::server::Server;
+use autoclave_records::store::{Store as Records, StoreError as RecordsError};
+use http::{HeaderMap, header};
+use tokio::sync::{Mutex as Lane, MutexGuard as LaneGuard, Semaphore, SemaphorePermit};
 
 use crate::config::Settings;
+use crate::fhir::{self, guard, guard::RulesGuard};
 use crate::outside::Outside;
 use crate::permit;
 use crate::places::Places;
@@ -26,6 +32,11 @@ use crate::store::{Store, StoreError};
 const LANES: usize = 64;
 /// Sign-ins that wait for their turn at one time: a shift changes, about 5 seconds.
 const SIGN_INS_MAX: usize = 64;
+/// Large bodies in memory at one time: 64 MiB each.
+const BODIES_MAX: usize = 4;
+
+const FULL: Refusal =
+    Refusal::unavailable("store.full", "The clinic's disk is full; nothing was changed.");
 /// Passwords checked at one time: each takes 64 MiB and a core for 100 ms.
 const HASHES_MAX: usize = 2;
 
@@ -50,16 +61,27 @@ impl ClinicError {
     }
 }
 
+/// What a clinic keeps: its own store, the FHIR store, and what operations remember.
+pub struct Kept {
+    pub(crate) store: Store,
+    pub(crate) records: Records,
+    pub(crate) operations: Operations,
+}
+
 /// The clinic.
 pub struct Clinic {
     pub(crate) store: Store,
-    pub(crate) rules: PolicyBook,
+    pub(crate) rules: Arc<PolicyBook>,
+    pub(crate) records: Records,
+    pub(crate) server: Server,
+    pub(crate) operations: Operations,
     pub(crate) model: ModelName,
     pub(crate) places: Places,
     pub(crate) hashes: Arc<Semaphore>,
     pub(crate) sign_ins: Semaphore,
     pub(crate) cache: Cache,
     pub(crate) smart: Smart,
+    bodies: Semaphore,
     outside: Arc<dyn Outside>,
     administrators: Vec<Thumbprint>,
     proofs: Mutex<ProofBook>,
@@ -70,13 +92,22 @@ impl Clinic {
     /// Puts it together; fails where rules or applications are not configured as they can be.
     pub fn new(
         settings: &Settings,
-        store: Store,
+        kept: Kept,
         outside: Arc<dyn Outside>,
         cache: Cache,
     ) -> Result<Arc<Self>, ClinicError> {
+        let Kept { store, records, operations } = kept;
+        let rules = Arc::new(permit::load(&settings.policy.rules)?);
+        let pseudonyms = store.keys().pseudonyms().clone();
+        let guard = Arc::new(RulesGuard::new(rules.clone(), outside.clone(), pseudonyms));
+        let server = fhir::server(&settings.smart, records.clone(), guard, &operations, &store);
         Ok(Arc::new(Self {
             store,
-            rules: permit::load(&settings.policy.rules)?,
+            rules,
+            records,
+            server,
+            operations,
+            bodies: Semaphore::new(BODIES_MAX),
             model: settings.diagnosis.model.clone(),
             places: Places::new(),
             hashes: Arc::new(Semaphore::new(HASHES_MAX)),
@@ -121,10 +152,53 @@ impl Clinic {
         dpop::verify(header, facts, &mut book, self.now())
     }
 
-    /// Whom a line is about, to the holder of the key only; nobody where that is no patient's id.
-    pub(crate) fn pseudonym(&self, patient: &str) -> Option<Pseudonym> {
-        let patient: PatientId = patient.parse().ok()?;
-        Some(Pseudonym::of(self.store.keys().pseudonyms(), &patient))
+    /// Whom a line is about, to the holder of the key only.
+    pub(crate) fn pseudonym(&self, patient: &str) -> Pseudonym {
+        let key = self.records.blind().reference(Kind::known("Patient"), patient);
+        guard::pseudonym(self.store.keys().pseudonyms(), key)
+    }
+
+    /// The same for a patient as `Patient/id` or `id`, and as lines named one that were written
+    /// before records were a FHIR server's.
+    pub(crate) fn pseudonyms_of(&self, patient: &str) -> Vec<Pseudonym> {
+        let id = patient.rsplit('/').next().unwrap_or_default();
+        let before = id.parse::<PatientId>().ok();
+        let before = before.map(|id| Pseudonym::of(self.store.keys().pseudonyms(), &id));
+        [self.pseudonym(id)].into_iter().chain(before).collect()
+    }
+
+    /// The base of the FHIR server as clients know it.
+    pub(crate) fn fhir_base(&self) -> String {
+        format!("{}/fhir", self.smart.base().unwrap_or_default())
+    }
+
+    /// A place for a large body, where the request announces one or does not say.
+    pub(crate) async fn large_body(
+        &self,
+        headers: &HeaderMap,
+        small_max: usize,
+    ) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        if !is_chunked && length.unwrap_or(0) <= small_max {
+            return Ok(None);
+        }
+        let place = self.bodies.acquire().await;
+        place.map(Some).map_err(|_| Refusal::internal("fhir.closed"))
+    }
+
+    /// Runs work on the FHIR store off the runtime's threads.
+    pub(crate) async fn with_records<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Records) -> Result<T, RecordsError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let clinic = Arc::clone(self);
+        let done = self.outside.machine().block_on(move || work(&clinic.records)).await;
+        done.map_err(|_| Refusal::internal("records.panicked"))?.map_err(|error| match error {
+            RecordsError::Full => FULL,
+            other => Refusal::internal(other.code()),
+        })
     }
 
     /// Waits until no other request about the same thing is under way.
@@ -147,9 +221,7 @@ impl Clinic {
 /// What a caller is told when the store fails.
 pub(crate) fn refuse(error: StoreError) -> Refusal {
     match error {
-        StoreError::Full => {
-            Refusal::unavailable("store.full", "The clinic's disk is full; nothing was changed.")
-        }
+        StoreError::Full => FULL,
         other => Refusal::internal(other.code()),
     }
 }

@@ -4,6 +4,7 @@
 
 mod caller;
 mod diagnosis;
+mod fhir;
 mod form;
 mod intake;
 mod records;
@@ -20,10 +21,12 @@ use autoclave_cell::limits;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{HeaderValue, header};
 
 use crate::Clinic;
+#[cfg(test)]
+pub(crate) use fhir::BUNDLE_BYTES_MAX;
 
 /// All routes, to be served behind attested doors only.
 pub fn routes(clinic: Arc<Clinic>) -> Router {
@@ -36,7 +39,9 @@ pub fn routes(clinic: Arc<Clinic>) -> Router {
         .route("/imaging-studies/{id}/image", get(records::image))
         .route("/imaging-studies/{id}/mask", get(records::mask))
         .route("/patients", get(records::work_list))
-        .route("/fhir/{kind}/{id}", get(records::resource))
+        .route("/fhir", any(fhir::serve))
+        .route("/fhir/", any(fhir::serve))
+        .route("/fhir/{*path}", any(fhir::serve))
         .route("/fhir/.well-known/smart-configuration", get(smart::configuration))
         .merge(smart::routes())
         .layer(map_response(uncached))

@@ -25,6 +25,9 @@ pub struct RecordsKeys {
     staff: Secret<[u8; 32]>,
     names: Secret<[u8; 32]>,
     pseudonyms: Secret<[u8; 32]>,
+    ids: Secret<[u8; 32]>,
+    paging: Secret<[u8; 32]>,
+    operations: Secret<[u8; 32]>,
 }
 
 impl RecordsKeys {
@@ -37,6 +40,9 @@ impl RecordsKeys {
             staff: key("clinic staff secrets v1"),
             names: key("clinic staff names v1"),
             pseudonyms: key("clinic ledger pseudonyms v1"),
+            ids: key("clinic derived ids v1"),
+            paging: key("clinic paging links v1"),
+            operations: key("clinic operations v1"),
         }
     }
 
@@ -48,6 +54,21 @@ impl RecordsKeys {
     /// The key of patients' pseudonyms in the ledger.
     pub(crate) const fn pseudonyms(&self) -> &Secret<[u8; 32]> {
         &self.pseudonyms
+    }
+
+    /// The key of ids that are made of what they are for.
+    pub(crate) const fn ids(&self) -> &Secret<[u8; 32]> {
+        &self.ids
+    }
+
+    /// The key of the FHIR server's paging links.
+    pub(crate) const fn paging(&self) -> &Secret<[u8; 32]> {
+        &self.paging
+    }
+
+    /// The key of what operations remember between requests.
+    pub(crate) const fn operations(&self) -> &Secret<[u8; 32]> {
+        &self.operations
     }
 
     /// What a user name is looked up by: tells nothing without the key.
@@ -238,7 +259,16 @@ mod tests {
     #[test]
     fn purposes_have_keys_of_their_own() {
         let keys = keys();
-        let all = [&keys.database, &keys.patients, &keys.staff, &keys.names, &keys.pseudonyms];
+        let all = [
+            &keys.database,
+            &keys.patients,
+            &keys.staff,
+            &keys.names,
+            &keys.pseudonyms,
+            &keys.ids,
+            &keys.paging,
+            &keys.operations,
+        ];
         for (at, one) in all.iter().enumerate() {
             assert!(all[at + 1..].iter().all(|other| !one.same_as(other)));
         }

@@ -5,7 +5,7 @@ use autoclave_attest::chain::Link;
 use autoclave_attest::token::VerifiedToken;
 use autoclave_base::UnixTime;
 use autoclave_cell::{Machine, Refusal};
-use autoclave_ledger::Event;
+use autoclave_ledger::{Entry, Event, Hash};
 use futures::future::BoxFuture;
 use http::{Request, StatusCode};
 use serde_json::Value;
@@ -31,10 +31,29 @@ pub struct Vouched {
     pub chain_holds: bool,
 }
 
+/// The clinic's ledger at one moment.
+pub struct LedgerHead {
+    /// Its name.
+    pub origin: String,
+    /// How many lines it has.
+    pub size: u64,
+    /// The root of its tree of that size.
+    pub root: Hash,
+}
+
 /// The clinic's surroundings.
 pub trait Outside: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> UnixTime;
+
+    /// Now, in milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+
+    /// The ledger as it is now.
+    fn ledger(&self) -> LedgerHead;
+
+    /// A line of the ledger, where there is one. Blocks.
+    fn ledger_line(&self, index: u64) -> Option<Entry>;
 
     /// Threads that may block, for work that does.
     fn machine(&self) -> &Machine;

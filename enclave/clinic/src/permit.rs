@@ -8,7 +8,7 @@ use autoclave_cell::Refusal;
 use autoclave_cell::policy::{
     Ask, Decision, PERSON_SCHEMA, PolicyBook, PolicyError, Thing, person,
 };
-use autoclave_ledger::{Decision as Verdict, Event, Label, Pseudonym};
+use autoclave_ledger::{Decision as Verdict, Event, Label};
 use autoclave_record::{Purpose, Role};
 
 use crate::Clinic;
@@ -37,7 +37,7 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
-    const fn role(self) -> Role {
+    pub(crate) const fn role(self) -> Role {
         match self {
             Self::Staff { role, .. } => role,
             Self::Administrator { .. } => Role::SiteAdministrator,
@@ -53,7 +53,7 @@ impl Actor {
         }
     }
 
-    fn label(self) -> Label {
+    pub(crate) fn label(self) -> Label {
         match self {
             Self::Staff { id, .. } => Label::of(&id),
             Self::Administrator { key } => Label::of(&key.digest()),
@@ -158,13 +158,12 @@ impl Clinic {
     ) -> Result<(), Refusal> {
         let mut rules = asked.rules.clone();
         rules.dedup();
-        let pseudonym = |id| Pseudonym::of(self.store.keys().pseudonyms(), &id);
         self.append(Event::Access {
             actor: asked.actor.label(),
             role: Label::of(&asked.actor.role()),
             action: Label::of(&asked.action.name()),
             resource: Label::of(&resource),
-            subject: subject.map(pseudonym),
+            subject: subject.map(|id| self.pseudonym(&id.to_string())),
             purpose: Some(Label::of(&asked.purpose)),
             decision,
             rules,

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use autoclave_base::ids::{DiagnosticReportId, ImagingStudyId, ObservationId, ProvenanceId};
+use autoclave_base::ids::ImagingStudyId;
 use autoclave_base::{Digest, Phi, Problem};
-use autoclave_cell::{Entropy, Refusal, event};
+use autoclave_cell::{Refusal, event};
 use autoclave_record::Resource;
 use autoclave_record::build::{AdmissionIds, Diagnosis, Inference, ResultIds};
+use autoclave_records::store::Store as Records;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{Request, StatusCode, header};
@@ -19,6 +20,7 @@ use super::records::NOT_FOUND;
 use crate::Clinic;
 use crate::cached::CachedImage;
 use crate::diagnosis::{self, Answer, AnswerRefusal, VerifiedAnswer};
+use crate::fhir::filing::{self, Before};
 use crate::image::ImageType;
 use crate::outside::PeerAnswer;
 use crate::permit::{Action, Permit};
@@ -97,9 +99,9 @@ pub(super) async fn diagnose(
         None => Some(compute(&clinic, &permit, ids).await?),
     };
     let filed = filed.ok_or(Refusal::internal("store.malformed"))?;
-    let body = serde_json::to_vec(&answer(&filed)?);
+    let body = serde_json::to_vec(&answer(&clinic, &filed).await?);
     let body = body.map_err(|_| Refusal::internal("diagnosis.answer"))?;
-    clinic.cache_answer(study, filed.report.id(), &body).await;
+    clinic.cache_answer(study, &filed.report, &body).await;
     Ok(json_body(body))
 }
 
@@ -200,17 +202,28 @@ async fn file(
     of: AdmissionIds,
     verified: VerifiedAnswer,
 ) -> Result<FiledDiagnosis, NoDiagnosis> {
-    let ids = ResultIds {
-        observation: ObservationId::random(&mut Entropy),
-        report: DiagnosticReportId::random(&mut Entropy),
-        provenance: ProvenanceId::random(&mut Entropy),
-    };
+    let ids = ids_for(clinic, of)?;
     let resources = resources(clinic, permit, of, ids, &verified)?;
+    let now_ms = clinic.outside().now_ms();
+    let file = move |records: &Records| filing::file(records, &resources, Before::Replace, now_ms);
+    clinic.with_records(file).await?;
     let answer = verified.answer.to_stored();
-    let file = move |store: &crate::Store| {
-        store.file_diagnosis(NewDiagnosis { of, ids, resources: &resources, answer })
-    };
+    let file = move |store: &crate::Store| store.file_diagnosis(NewDiagnosis { of, ids, answer });
     Ok(clinic.with_store(file).await?)
+}
+
+/// The ids that a study's result has, whenever it is filed.
+fn ids_for(clinic: &Clinic, of: AdmissionIds) -> Result<ResultIds, Refusal> {
+    let study = of.imaging_study.to_string();
+    let (keys, of) = (clinic.store.keys(), [study.as_bytes()]);
+    let ids = || {
+        Some(ResultIds {
+            observation: filing::id_for(keys, "observation", &of)?,
+            report: filing::id_for(keys, "report", &of)?,
+            provenance: filing::id_for(keys, "provenance", &of)?,
+        })
+    };
+    ids().ok_or(Refusal::internal("diagnosis.ids"))
 }
 
 fn resources(
@@ -244,12 +257,20 @@ fn resources(
 
 /// `{"report", "observation", "provenance", "result", "receipt", "ledger", "token", "chain",
 /// "jwks", "attestor"}`: the last six make a receipt file that can be checked for ever.
-fn answer(filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
+async fn answer(clinic: &Arc<Clinic>, filed: &FiledDiagnosis) -> Result<Value, NoDiagnosis> {
     let answer = Answer::parse(filed.answer.expose())?;
+    let wanted = [
+        ("DiagnosticReport", filed.report.clone()),
+        ("Observation", filed.observation.clone()),
+        ("Provenance", filed.provenance.clone()),
+    ];
+    let found = clinic.with_records(move |records| filing::read(records, &wanted)).await?;
+    let mut found = found.into_iter().map(|found| found.map(autoclave_base::Phi::into_inner));
+    let mut next = || found.next().flatten().unwrap_or_default();
     Ok(json!({
-        "report": filed.report.expose(),
-        "observation": filed.observation.expose(),
-        "provenance": filed.provenance.expose(),
+        "report": next(),
+        "observation": next(),
+        "provenance": next(),
         "result": answer.result,
         "receipt": answer.receipt,
         "ledger": answer.ledger,

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use autoclave_base::ids::{EncounterId, ImagingStudyId, PatientId, ServiceRequestId};
 use autoclave_base::{Digest, Phi};
-use autoclave_cell::{Entropy, Refusal};
+use autoclave_cell::Refusal;
 use autoclave_record::build::{Admission, AdmissionIds, Image};
 use autoclave_record::{IntakeRefusal, PatientIntake};
+use autoclave_records::store::Store as Records;
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use http::StatusCode;
@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, Stated, only};
 use super::form::Form;
-use crate::Clinic;
 use crate::cached::is_kept;
+use crate::clinic::{self, Clinic};
+use crate::fhir::filing::{self, Before};
 use crate::image::ImageType;
 use crate::permit::{Action, Allowed, Permit};
 use crate::store::{Admitted, IntakeKey, NewAdmission, StoreError};
@@ -121,25 +122,22 @@ async fn admit(
     let ids = match &before {
         Some(Admitted::Other) => return Err(KEY_REUSED),
         Some(Admitted::Same(ids)) => *ids,
-        None => new_ids(),
+        None => ids_for(clinic, &key)?,
     };
     let permit = clinic.permit(allowed, "Patient", Some(ids.patient)).await?;
     if before.is_some() {
         return Ok((ids, false));
     }
-    let filed = clinic.with_store({
-        let now = clinic.now();
-        move |store| {
-            let image =
-                Image { content_type: checked.content_type.name(), digest: checked.image_digest };
-            let resources = resources(&permit, ids, &checked.intake, &image, now)?;
-            let content_type = checked.content_type;
-            let image = checked.image.into_inner();
-            store
-                .admit(&key, &NewAdmission { ids, resources: &resources, content_type, image, now })
-        }
-    });
-    match filed.await? {
+    let image = Image { content_type: checked.content_type.name(), digest: checked.image_digest };
+    let resources = resources(&permit, ids, &checked.intake, &image, clinic.now());
+    let resources = resources.map_err(clinic::refuse)?;
+    let now_ms = clinic.outside().now_ms();
+    let file = move |records: &Records| filing::file(records, &resources, Before::Keep, now_ms);
+    clinic.with_records(file).await?;
+    let (content_type, now) = (checked.content_type, clinic.now());
+    let image = checked.image.into_inner();
+    let admission = NewAdmission { ids, content_type, image, now };
+    match clinic.with_store(move |store| store.admit(&key, &admission)).await? {
         Admitted::Same(filed) => Ok((filed, filed == ids)),
         Admitted::Other => Err(KEY_REUSED),
     }
@@ -157,13 +155,21 @@ fn resources(
     admission.resources().map_err(|_| StoreError::Malformed)
 }
 
-fn new_ids() -> AdmissionIds {
-    AdmissionIds {
-        patient: PatientId::random(&mut Entropy),
-        encounter: EncounterId::random(&mut Entropy),
-        service_request: ServiceRequestId::random(&mut Entropy),
-        imaging_study: ImagingStudyId::random(&mut Entropy),
-    }
+/// The ids that this request has, whenever it is sent: a crash between two steps makes nobody
+/// twice.
+fn ids_for(clinic: &Clinic, key: &IntakeKey) -> Result<AdmissionIds, Refusal> {
+    let clerk = key.clerk.to_string();
+    let of: [&[u8]; 3] = [clerk.as_bytes(), key.key.bytes(), key.request.bytes()];
+    let keys = clinic.store.keys();
+    let ids = || {
+        Some(AdmissionIds {
+            patient: filing::id_for(keys, "patient", &of)?,
+            encounter: filing::id_for(keys, "encounter", &of)?,
+            service_request: filing::id_for(keys, "service request", &of)?,
+            imaging_study: filing::id_for(keys, "imaging study", &of)?,
+        })
+    };
+    ids().ok_or(Refusal::internal("intake.ids"))
 }
 
 /// `{"patient", "encounter", "service_request", "imaging_study"}`

@@ -1,4 +1,4 @@
-//! Reading: one resource, the image, the mask, the work list. The clinic's. Whether a
+//! Reading: the image, the mask, the work list. The clinic's. Whether a
 //! record exists is told only to whom the rules let read, after its ledger line.
 
 use std::io;
@@ -8,7 +8,6 @@ use autoclave_base::ids::ImagingStudyId;
 use autoclave_base::ids::PatientId;
 use autoclave_cell::Refusal;
 use autoclave_record::build::AdmissionIds;
-use autoclave_record::{Resource, ResourceKind};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -21,45 +20,15 @@ use super::caller::{Caller, Stated};
 use super::intake;
 use crate::Clinic;
 use crate::diagnosis::Answer;
+use crate::fhir::filing;
 use crate::permit::Action;
-use crate::store::ImageHead;
+use crate::store::{ImageHead, WorkItem};
 
 /// Most lines of the work list: a clerk's week.
 const WORK_LIST_MAX: u32 = 200;
 
 pub(super) const NOT_FOUND: Refusal =
     Refusal::not_found("record.not_found", "There is no such record.");
-
-/// `GET /fhir/{type}/{id}`
-pub(super) async fn resource(
-    State(clinic): State<Arc<Clinic>>,
-    caller: Caller,
-    Stated(purpose): Stated,
-    Path((kind, id)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    let allowed = clinic.allow(caller.actor, Action::Read, purpose).await?;
-    let found = match kind.parse::<ResourceKind>() {
-        Ok(kind) => {
-            let of = id.clone();
-            let owner = clinic.with_store(move |store| store.owner(kind, &of)).await?;
-            owner.map(|owner| (kind, owner))
-        }
-        Err(_) => None,
-    };
-    let name = found.map_or("Record", |(kind, _)| kind.name());
-    let permit = clinic.permit(allowed, name, found.map(|(_, owner)| owner)).await?;
-    let ((kind, _), patient) = found.zip(permit.subject).ok_or(NOT_FOUND)?;
-    let resource = clinic.with_store(move |store| store.resource(patient, kind, &id)).await?;
-    Ok(fhir(&resource.ok_or(NOT_FOUND)?))
-}
-
-fn fhir(resource: &Resource) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, Resource::MEDIA_TYPE.to_owned()),
-        (header::ETAG, format!("W/\"{}\"", resource.version())),
-    ];
-    (headers, resource.to_bytes().into_inner()).into_response()
-}
 
 /// `GET /imaging-studies/{id}/image`
 pub(super) async fn image(
@@ -134,13 +103,31 @@ pub(super) async fn work_list(
 ) -> Result<Json<Value>, Refusal> {
     let allowed = clinic.allow(caller.actor, Action::List, purpose).await?;
     let _permit = clinic.permit(allowed, "WorkList", None).await?;
-    let items = clinic.with_store(|store| store.work_list(WORK_LIST_MAX)).await?;
-    let lines = items.iter().map(|item| {
+    let (items, patients) = newest(&clinic, WORK_LIST_MAX).await?;
+    let lines = items.iter().zip(patients).map(|(item, patient)| {
         let mut line = intake::answer(&item.ids);
-        line["patient"] = item.patient.expose().clone();
+        line["patient"] = patient;
         line["admitted_at"] = json!(item.admitted_at.rfc3339());
         line["report"] = json!(item.report);
         line
     });
     Ok(Json(json!({"patients": lines.collect::<Vec<_>>()})))
+}
+
+/// The newest admissions, each with its patient as the record has them now.
+pub(super) async fn newest(
+    clinic: &Arc<Clinic>,
+    count: u32,
+) -> Result<(Vec<WorkItem>, Vec<Value>), Refusal> {
+    let items = clinic.with_store(move |store| store.work_list(count)).await?;
+    let wanted = items.iter().map(|item| ("Patient", item.ids.patient.to_string()));
+    let wanted: Vec<_> = wanted.collect();
+    let found = clinic.with_records(move |records| filing::read(records, &wanted)).await?;
+    let known = found.into_iter().zip(&items).map(|(patient, item)| match patient {
+        Some(patient) => patient.into_inner(),
+        // Deleted since: the admission is still somebody's work.
+        None => json!({"resourceType": "Patient", "id": item.ids.patient}),
+    });
+    let known = known.collect();
+    Ok((items, known))
 }

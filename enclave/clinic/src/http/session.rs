@@ -114,9 +114,9 @@ pub(super) async fn used_up(
     name: [u8; 32],
 ) -> Result<Option<Known>, Refusal> {
     let spend = move |store: &crate::Store| store.use_step(known.id, &name, known.step);
-    let spent = clinic.with_store(spend).await?;
-    line(clinic, Some(known), spent).await?;
-    Ok(spent.then_some(known))
+    let is_good = clinic.with_store(spend).await?;
+    line(clinic, Some(known), is_good).await?;
+    Ok(is_good.then_some(known))
 }
 
 fn paused(seconds: u64) -> Response {

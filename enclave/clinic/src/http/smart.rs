@@ -159,7 +159,7 @@ async fn line(clinic: &Clinic, grant: &Grant, action: &'static str) -> Result<()
             role,
             action: Label::code(action),
             resource: Label::of_claim(&application),
-            subject: grant.patient.as_deref().and_then(|patient| clinic.pseudonym(patient)),
+            subject: grant.patient.as_deref().map(|patient| clinic.pseudonym(patient)),
             purpose: Some(Label::of(&grant.purpose)),
             decision: Decision::Granted,
             rules: Vec::new(),

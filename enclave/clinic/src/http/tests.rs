@@ -3,5 +3,7 @@
 mod access;
 mod cached;
 mod diagnosis;
+mod fhir;
 mod intake;
 mod sign_in;
+mod smart;

@@ -62,3 +62,64 @@ fn rules_that_do_not_fit_the_schema_do_not_load() {
     let rules = r#"@id("x") permit (principal, action, resource) when { principal.name == "a" };"#;
     assert!(load(rules).is_err());
 }
+
+/// Whether a rule permits it on a type of resource, to a role or to an application.
+fn on_kind(role: &str, action: &str, kind: &str, purpose: Purpose) -> bool {
+    let entity = if role == "system" { "Application" } else { "Staff" };
+    let principal = Thing::new(entity, "somebody").with("role", role);
+    let ask =
+        Ask::new(principal, action, Thing::new("Kind", kind)).in_context("purpose", purpose.code());
+    matches!(load(DEFAULT_RULES).unwrap().decide(&ask), Decision::Granted(_))
+}
+
+const ON_KINDS: [&str; 10] = [
+    "read",
+    "search",
+    "history",
+    "create",
+    "update",
+    "delete",
+    "operation",
+    "export",
+    "import",
+    "erase",
+];
+
+#[test]
+fn a_clinician_reads_and_writes_resources_and_takes_none_out() {
+    let may = |action| on_kind("clinician", action, "Observation", Purpose::Treatment);
+    let expected = [true, true, true, true, true, false, true, false, false, false];
+    assert_eq!(ON_KINDS.map(may), expected);
+    let glass = |action| on_kind("clinician", action, "Observation", Purpose::BreakTheGlass);
+    let expected = [true, true, true, false, false, false, true, false, false, false];
+    assert_eq!(ON_KINDS.map(glass), expected, "who breaks the glass reads only");
+}
+
+#[test]
+fn each_other_role_has_its_own_corner_and_administrators_none() {
+    for action in ON_KINDS {
+        for purpose in Purpose::ALL {
+            assert!(!on_kind("site_administrator", action, "Patient", *purpose), "{action}");
+        }
+    }
+    assert!(on_kind("clerk", "create", "Patient", Purpose::Treatment));
+    assert!(!on_kind("clerk", "create", "Observation", Purpose::Treatment));
+    assert!(!on_kind("clerk", "read", "Patient", Purpose::Treatment));
+    assert!(on_kind("auditor", "search", "AuditEvent", Purpose::Operations));
+    assert!(!on_kind("auditor", "search", "Patient", Purpose::Operations));
+    assert!(on_kind("care_line_manager", "search", "CarePlan", Purpose::CareManagement));
+    assert!(!on_kind("care_line_manager", "search", "CarePlan", Purpose::Treatment));
+    assert!(on_kind("cmio", "erase", "Patient", Purpose::PatientRequest));
+    assert!(!on_kind("cmio", "read", "Patient", Purpose::PatientRequest));
+    assert!(on_kind("data_scientist", "export", "Record", Purpose::Research));
+    assert!(on_kind("database_analyst", "search", "ValueSet", Purpose::Operations));
+    assert!(!on_kind("database_analyst", "search", "Patient", Purpose::Operations));
+}
+
+#[test]
+fn an_application_may_what_its_scopes_leave_of_care() {
+    for action in ON_KINDS {
+        assert!(on_kind("system", action, "Record", Purpose::Treatment), "{action}");
+        assert!(!on_kind("system", action, "Record", Purpose::Research), "{action}");
+    }
+}

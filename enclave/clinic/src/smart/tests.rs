@@ -52,6 +52,7 @@ fn an_assertion_of_the_registered_key_holds() {
 
 #[test]
 fn what_is_wrong_with_an_assertion_is_refused_by_name() {
+    use AssertionRefusal::{Audience, Client, Malformed, Signature, Stale};
     let (key, jwk) = key("one");
     let client = client(&jwk);
     let header = json!({"alg": "ES256", "kid": "one"});
@@ -60,7 +61,6 @@ fn what_is_wrong_with_an_assertion_is_refused_by_name() {
         claims[member] = value;
         verify(&signed(&key, &header, &claims), &client, TOKEN_URL, NOW)
     };
-    use AssertionRefusal::{Audience, Client, Malformed, Signature, Stale};
     assert_eq!(with("iss", json!("other")), Err(Client));
     assert_eq!(with("sub", json!("other")), Err(Client));
     assert_eq!(with("aud", json!("https://other.test/auth/token")), Err(Audience));
@@ -101,6 +101,7 @@ fn es384_as_smart_recommends_it_holds_as_well() {
 
 #[test]
 fn applications_that_could_not_be_held_to_their_word_are_refused_at_the_start() {
+    use SettingsRefusal::{Id, Keys, Purpose, Redirect, Scopes};
     let (_, jwk) = key("one");
     let refused = |change: &dyn Fn(&mut Value)| {
         let mut client = json!({"id": "app", "name": "App", "kind": "confidential",
@@ -111,7 +112,6 @@ fn applications_that_could_not_be_held_to_their_word_are_refused_at_the_start() 
         let settings: SmartSettings = serde_json::from_value(settings).unwrap();
         settings.clients().err()
     };
-    use SettingsRefusal::{Id, Keys, Purpose, Redirect, Scopes};
     assert_eq!(refused(&|_| {}), None);
     assert_eq!(refused(&|client| client["id"] = json!("a b")), Some(Id));
     assert_eq!(refused(&|client| client["jwks"] = json!({"keys": []})), Some(Keys));

@@ -1,15 +1,15 @@
-//! Intake in one transaction: the patient's key, four resources, the image, and the line
-//! that makes a repeated request answer the same. The store's. No repetition, and no crash
-//! between two steps, makes a second patient.
+//! Intake in one transaction: the patient's key, the image, and the line that makes a repeated
+//! request answer the same; the resources are in the FHIR store before, under ids that the
+//! request itself determines. The store's. No repetition, and no crash between two steps,
+//! makes a second patient.
 
 use autoclave_base::ids::{ImagingStudyId, PatientId, StaffId};
 use autoclave_base::{Digest, UnixTime};
 use autoclave_cell::Entropy;
 use autoclave_record::build::AdmissionIds;
-use autoclave_record::{Resource, ResourceKind};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::{Store, StoreError, id, images, records, seconds, time};
+use super::{Store, StoreError, id, images, seconds, time};
 use crate::image::ImageType;
 use crate::keys::{Binding, PatientKey};
 
@@ -31,9 +31,8 @@ pub(crate) enum Admitted {
 }
 
 /// An admission to file.
-pub(crate) struct NewAdmission<'a> {
+pub(crate) struct NewAdmission {
     pub(crate) ids: AdmissionIds,
-    pub(crate) resources: &'a [Resource],
     pub(crate) content_type: ImageType,
     pub(crate) image: Vec<u8>,
     pub(crate) now: UnixTime,
@@ -44,7 +43,6 @@ pub(crate) struct WorkItem {
     pub(crate) ids: AdmissionIds,
     pub(crate) admitted_at: UnixTime,
     pub(crate) report: Option<String>,
-    pub(crate) patient: Resource,
 }
 
 const ADMISSION: &str = "admission.study, admission.patient, admission.encounter,
@@ -60,7 +58,7 @@ impl Store {
     pub(crate) fn admit(
         &self,
         key: &IntakeKey,
-        admission: &NewAdmission<'_>,
+        admission: &NewAdmission,
     ) -> Result<Admitted, StoreError> {
         let ids = admission.ids;
         let (patient_key, wrapped) = self.keys().new_patient(ids.patient, &mut Entropy);
@@ -70,9 +68,6 @@ impl Store {
                 return Ok(before);
             }
             insert_patient(transaction, &ids, &wrapped, admission.now)?;
-            for resource in admission.resources {
-                records::file(transaction, ids.patient, &patient_key, resource)?;
-            }
             let (kind, image) = (admission.content_type, &admission.image);
             images::file(transaction, &study, &patient_key, kind, image)?;
             insert_key(transaction, key, &study)?;
@@ -104,22 +99,15 @@ impl Store {
             let rows =
                 list.query_map([count], |row| Ok((texts(row)?, row.get(4)?, row.get(5)?)))?;
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            rows.into_iter().map(|row| self.work_item(connection, row)).collect()
+            rows.into_iter().map(work_item).collect()
         })
     }
+}
 
-    fn work_item(
-        &self,
-        connection: &Connection,
-        (texts, admitted_at, report): ([String; 4], i64, Option<String>),
-    ) -> Result<WorkItem, StoreError> {
-        let ids = ids(texts)?;
-        let key = self.patient_key(connection, ids.patient)?.ok_or(StoreError::Malformed)?;
-        let of = ids.patient.to_string();
-        let patient = records::newest(connection, &key, ResourceKind::Patient, &of)?;
-        let patient = patient.ok_or(StoreError::Malformed)?;
-        Ok(WorkItem { ids, admitted_at: time(admitted_at)?, report, patient })
-    }
+fn work_item(
+    (texts, admitted_at, report): ([String; 4], i64, Option<String>),
+) -> Result<WorkItem, StoreError> {
+    Ok(WorkItem { ids: ids(texts)?, admitted_at: time(admitted_at)?, report })
 }
 
 fn used(connection: &Connection, key: &IntakeKey) -> Result<Option<Admitted>, StoreError> {

@@ -1,30 +1,29 @@
-//! The result of a study: three resources and the diagnosis enclave's whole answer, filed
-//! in one transaction. The store's. A study has one result; a second is never written.
+//! The result of a study: the ids of its three resources, which are in the FHIR store before,
+//! and the diagnosis enclave's whole answer. The store's. A study has one result; a second is
+//! never written.
 
 use autoclave_base::Phi;
 use autoclave_base::ids::ImagingStudyId;
 use autoclave_cell::Entropy;
 use autoclave_record::build::{AdmissionIds, ResultIds};
-use autoclave_record::{Resource, ResourceKind};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::admissions::{answer_at, known};
-use super::{Store, StoreError, records};
+use super::{Store, StoreError};
 
 /// A result to file.
-pub(crate) struct NewDiagnosis<'a> {
+pub(crate) struct NewDiagnosis {
     pub(crate) of: AdmissionIds,
     pub(crate) ids: ResultIds,
-    pub(crate) resources: &'a [Resource; 3],
     /// The verified answer, as JSON.
     pub(crate) answer: Phi<Vec<u8>>,
 }
 
 /// A filed result.
 pub(crate) struct FiledDiagnosis {
-    pub(crate) observation: Resource,
-    pub(crate) report: Resource,
-    pub(crate) provenance: Resource,
+    pub(crate) observation: String,
+    pub(crate) report: String,
+    pub(crate) provenance: String,
     pub(crate) answer: Phi<Vec<u8>>,
 }
 
@@ -46,18 +45,12 @@ impl Store {
     }
 
     /// Files a result, unless there is one meanwhile; gives the one that stands.
-    pub(crate) fn file_diagnosis(
-        &self,
-        new: NewDiagnosis<'_>,
-    ) -> Result<FiledDiagnosis, StoreError> {
+    pub(crate) fn file_diagnosis(&self, new: NewDiagnosis) -> Result<FiledDiagnosis, StoreError> {
         self.change(|transaction| {
             if let Some(before) = self.filed(transaction, &new.of)? {
                 return Ok(before);
             }
             let key = known(self.patient_key(transaction, new.of.patient)?)?;
-            for resource in new.resources {
-                records::file(transaction, new.of.patient, &key, resource)?;
-            }
             let study = new.of.imaging_study.to_string();
             let answer = key.seal(answer_at(&study), new.answer.into_inner(), &mut Entropy);
             let insert = "INSERT INTO diagnosis (study, observation, report, provenance, answer)
@@ -86,14 +79,7 @@ impl Store {
             .optional()?;
         let Some(([observation, report, provenance], answer)) = row else { return Ok(None) };
         let key = known(self.patient_key(connection, of.patient)?)?;
-        let resource = |kind, of: &str| {
-            records::newest(connection, &key, kind, of)?.ok_or(StoreError::Malformed)
-        };
-        Ok(Some(FiledDiagnosis {
-            observation: resource(ResourceKind::Observation, &observation)?,
-            report: resource(ResourceKind::DiagnosticReport, &report)?,
-            provenance: resource(ResourceKind::Provenance, &provenance)?,
-            answer: Phi::new(key.open(answer_at(&study), answer)?),
-        }))
+        let answer = Phi::new(key.open(answer_at(&study), answer)?);
+        Ok(Some(FiledDiagnosis { observation, report, provenance, answer }))
     }
 }

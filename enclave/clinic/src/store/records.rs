@@ -1,44 +1,19 @@
-//! Resources, sealed under their patient's key. The store's. A body that does
-//! not open in its own place is an error, never an empty answer.
+//! Patients' keys, what an erasure takes of the clinic's own, and resources from before the
+//! records were a FHIR store of their own. The store's. A body that does not open in its own
+//! place is an error, never an empty answer.
 
 use autoclave_base::ids::PatientId;
 use autoclave_base::{Phi, Secret};
-use autoclave_cell::Entropy;
-use autoclave_record::{Resource, ResourceKind};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use autoclave_record::Resource;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Store, StoreError, id};
 use crate::keys::{Binding, PatientKey};
 
+/// Old resources that are moved in one go.
+const BATCH: u32 = 200;
+
 impl Store {
-    /// Whose record it is, or `None` where there is no such resource.
-    pub(crate) fn owner(
-        &self,
-        kind: ResourceKind,
-        of: &str,
-    ) -> Result<Option<PatientId>, StoreError> {
-        self.read(|connection| {
-            let owner = "SELECT patient FROM resource WHERE kind = ?1 AND id = ?2 LIMIT 1";
-            let patient: Option<String> = connection
-                .query_row(owner, params![kind.name(), of], |row| row.get(0))
-                .optional()?;
-            patient.as_deref().map(id).transpose()
-        })
-    }
-
-    /// The newest version of a resource of that patient.
-    pub(crate) fn resource(
-        &self,
-        patient: PatientId,
-        kind: ResourceKind,
-        of: &str,
-    ) -> Result<Option<Resource>, StoreError> {
-        self.read(|connection| {
-            let Some(key) = self.patient_key(connection, patient)? else { return Ok(None) };
-            newest(connection, &key, kind, of)
-        })
-    }
-
     /// Unwraps a patient's key; `None` where the patient is unknown or was erased.
     pub(super) fn patient_key(
         &self,
@@ -52,36 +27,54 @@ impl Store {
         let key = wrapped.map(|wrapped| self.keys().patient(patient, wrapped.expose().clone()));
         Ok(key.transpose()?)
     }
-}
 
-pub(super) fn newest(
-    connection: &Connection,
-    key: &PatientKey,
-    kind: ResourceKind,
-    of: &str,
-) -> Result<Option<Resource>, StoreError> {
-    let newest = "SELECT version, body FROM resource
-         WHERE kind = ?1 AND id = ?2 ORDER BY version DESC LIMIT 1";
-    let row: Option<(u32, Vec<u8>)> = connection
-        .query_row(newest, params![kind.name(), of], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((version, body)) = row else { return Ok(None) };
-    let clear = Phi::new(key.open(Binding { kind: kind.name(), id: of, version }, body)?);
-    Resource::from_slice(clear.expose()).map(Some).map_err(|_| StoreError::Malformed)
-}
+    /// Some of the resources that earlier versions of this program kept here.
+    pub(crate) fn old_resources(&self) -> Result<Vec<Resource>, StoreError> {
+        type Row = (String, String, u32, String, Vec<u8>);
+        self.read(|connection| {
+            let old = "SELECT kind, id, version, patient, body FROM resource
+                 ORDER BY patient, kind, id, version LIMIT ?1";
+            let mut old = connection.prepare(old)?;
+            let rows = old.query_map([BATCH], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })?;
+            let rows = rows.collect::<Result<Vec<Row>, _>>()?;
+            let opened = rows.into_iter().map(|(kind, of, version, patient, body)| {
+                let key = self.patient_key(connection, id(&patient)?)?;
+                let key = key.ok_or(StoreError::Malformed)?;
+                let at = Binding { kind: &kind, id: &of, version };
+                let clear = Phi::new(key.open(at, body)?);
+                Resource::from_slice(clear.expose()).map_err(|_| StoreError::Malformed)
+            });
+            opened.collect()
+        })
+    }
 
-/// Files a new version of a resource.
-pub(super) fn file(
-    transaction: &Transaction<'_>,
-    patient: PatientId,
-    key: &PatientKey,
-    resource: &Resource,
-) -> Result<(), StoreError> {
-    let (kind, of, version) = (resource.kind().name(), resource.id(), resource.version());
-    let at = Binding { kind, id: of, version };
-    let body = key.seal(at, resource.to_bytes().into_inner(), &mut Entropy);
-    let insert =
-        "INSERT INTO resource (kind, id, version, patient, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-    transaction.execute(insert, params![kind, of, version, patient.to_string(), body])?;
-    Ok(())
+    /// Forgets old resources, which are kept elsewhere by now.
+    pub(crate) fn forget_old(&self, moved: &[Resource]) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            for resource in moved {
+                let gone = "DELETE FROM resource WHERE kind = ?1 AND id = ?2 AND version = ?3";
+                let (kind, version) = (resource.kind().name(), resource.version());
+                transaction.execute(gone, params![kind, resource.id(), version])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Erases all that the clinic itself keeps of a patient: key, images, results, admissions.
+    pub(crate) fn erase(&self, patient: &str) -> Result<(), StoreError> {
+        self.change(|transaction| {
+            let of = "SELECT study FROM admission WHERE patient = ?1";
+            for table in ["image_part", "image", "diagnosis", "intake"] {
+                let gone = format!("DELETE FROM {table} WHERE study IN ({of})");
+                transaction.execute(&gone, [patient])?;
+            }
+            for table in ["admission", "resource", "patient_key"] {
+                let gone = format!("DELETE FROM {table} WHERE patient = ?1");
+                transaction.execute(&gone, [patient])?;
+            }
+            Ok(())
+        })
+    }
 }

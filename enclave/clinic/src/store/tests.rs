@@ -3,14 +3,13 @@ use std::path::{Path, PathBuf};
 use autoclave_base::ids::{EncounterId, ImagingStudyId, PatientId, ServiceRequestId, StaffId};
 use autoclave_base::{Digest, Secret};
 use autoclave_cell::Entropy;
-use autoclave_record::build::{Admission, AdmissionIds, Image};
-use autoclave_record::{PatientIntake, Purpose, ResourceKind};
+use autoclave_record::build::AdmissionIds;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::auth::guesses::Verdict;
-use crate::fixtures::{ADA, NOW, png};
+use crate::fixtures::{NOW, png};
 use crate::image::ImageType;
 
 struct Disk(TempDir);
@@ -43,16 +42,7 @@ fn new_ids() -> AdmissionIds {
 }
 
 fn admit(store: &Store, key: &IntakeKey) -> Admitted {
-    let ids = new_ids();
-    let intake = PatientIntake::parse(ADA.as_bytes(), NOW).ok().unwrap();
-    let image = Image { content_type: "image/png", digest: Digest::of(png()) };
-    let clerk = StaffId::random(&mut Entropy);
-    let purpose = Purpose::Treatment;
-    let resources = Admission { ids, intake: &intake, image: &image, clerk, purpose, now: NOW }
-        .resources()
-        .unwrap();
-    let content_type = ImageType::Png;
-    let new = NewAdmission { ids, resources: &resources, content_type, image: png(), now: NOW };
+    let new = NewAdmission { ids: new_ids(), content_type: ImageType::Png, image: png(), now: NOW };
     store.admit(key, &new).unwrap()
 }
 
@@ -84,10 +74,6 @@ fn records_survive_a_restart() {
     drop(store);
     let store = disk.open(7, Presence::Expected).unwrap();
     assert_eq!(admit(&store, &key(1)), Admitted::Same(ids));
-    let of = ids.patient.to_string();
-    assert_eq!(store.owner(ResourceKind::Patient, &of).unwrap(), Some(ids.patient));
-    let patient = store.resource(ids.patient, ResourceKind::Patient, &of).unwrap().unwrap();
-    assert_eq!(patient.expose()["name"][0]["family"], "Okafor");
     let image = store.image(ids.patient, ids.imaging_study).unwrap().unwrap();
     assert_eq!(image.1, png());
     assert_eq!(store.work_list(9).unwrap().len(), 1);
@@ -98,13 +84,7 @@ fn a_large_image_is_stored_in_parts_that_cannot_be_exchanged() {
     let store = Disk::new().open(7, Presence::Unknown).unwrap();
     let image: Vec<u8> = (0_u8..251).cycle().take(2 * images::PART_BYTES + 7).collect();
     let (ids, clerk) = (new_ids(), StaffId::random(&mut Entropy));
-    let new = NewAdmission {
-        ids,
-        resources: &[],
-        content_type: ImageType::Tiff,
-        image: image.clone(),
-        now: NOW,
-    };
+    let new = NewAdmission { ids, content_type: ImageType::Tiff, image: image.clone(), now: NOW };
     store.admit(&IntakeKey { clerk, ..key(1) }, &new).unwrap();
     let (head, read) = store.image(ids.patient, ids.imaging_study).unwrap().unwrap();
     assert_eq!((head.parts, read == image), (3, true));
@@ -138,9 +118,8 @@ fn an_admission_that_fails_halfway_leaves_nothing() {
         &store,
         "CREATE TRIGGER full BEFORE INSERT ON intake BEGIN SELECT RAISE(ABORT, 'full'); END",
     );
-    let resources = [];
     let (ids, content_type) = (new_ids(), ImageType::Png);
-    let new = NewAdmission { ids, resources: &resources, content_type, image: png(), now: NOW };
+    let new = NewAdmission { ids, content_type, image: png(), now: NOW };
     assert!(store.admit(&key(1), &new).is_err());
     run(&store, "DROP TRIGGER full");
     assert!(store.admission(ids.imaging_study).unwrap().is_none());
@@ -218,12 +197,12 @@ fn a_body_in_another_patients_place_does_not_open() {
     run(
         &store,
         &format!(
-            "UPDATE resource SET body = (SELECT body FROM resource WHERE id = '{}') WHERE id = '{}'",
-            one.patient, other.patient
+            "UPDATE image_part SET body =
+             (SELECT body FROM image_part WHERE study = '{}') WHERE study = '{}'",
+            one.imaging_study, other.imaging_study
         ),
     );
-    let of = other.patient.to_string();
-    let opened = store.resource(other.patient, ResourceKind::Patient, &of);
+    let opened = store.image(other.patient, other.imaging_study);
     assert_eq!(opened.err().map(|error| error.code()), Some("store.sealed"));
 }
 
@@ -231,19 +210,11 @@ fn a_body_in_another_patients_place_does_not_open() {
 fn erasing_a_key_erases_its_patient_only() {
     let store = Disk::new().open(7, Presence::Unknown).unwrap();
     let (one, other) = (admitted(&store, 1), admitted(&store, 2));
-    run(
-        &store,
-        &format!(
-            "PRAGMA foreign_keys = OFF; DELETE FROM patient_key WHERE patient = '{}'",
-            one.patient
-        ),
-    );
-    let read = |ids: AdmissionIds| {
-        store.resource(ids.patient, ResourceKind::Patient, &ids.patient.to_string()).unwrap()
-    };
-    assert!(read(one).is_none());
+    store.erase(&one.patient.to_string()).unwrap();
     assert!(store.image(one.patient, one.imaging_study).unwrap().is_none());
-    assert!(read(other).is_some());
+    assert!(store.admission(one.imaging_study).unwrap().is_none());
+    assert_eq!(store.work_list(9).unwrap().len(), 1);
+    assert!(store.image(other.patient, other.imaging_study).unwrap().is_some());
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn table_of(facts: &Facts<'_>) -> Value {
         ("name", text("The command line")),
         ("kind", text("service")),
         ("scopes", text("system/*.cruds")),
+        ("clearance", Value::Array(vec![text("*")])),
     ];
     // A public key always has a form in TOML; without one the clinic refuses to start.
     if let Ok(key) = value(&Keys::public(&facts.keys.fhir)) {

@@ -14,6 +14,7 @@ use super::authorize::{AskRefusal, Asked, address, redirect};
 use super::page::{self, Choice, Question};
 use super::{OAuthError, line};
 use crate::Clinic;
+use crate::http::records;
 use crate::permit::{Action, Actor};
 use crate::smart::form::Fields;
 use crate::smart::{Bearer, Code, Grant, Holder};
@@ -30,9 +31,10 @@ pub(super) async fn question(
     holder: Holder,
     pending: Bearer,
 ) -> Response {
-    let choices = match asked.wants_patient() && asked.launch.is_none() {
-        true => Some(choices(clinic, asked, holder).await),
-        false => None,
+    let choices = if asked.wants_patient() && asked.launch.is_none() {
+        Some(choices(clinic, asked, holder).await)
+    } else {
+        None
     };
     page::consent(&Question {
         client: &asked.client,
@@ -50,12 +52,12 @@ async fn choices(clinic: &Arc<Clinic>, asked: &Asked, holder: Holder) -> Vec<Cho
         return Vec::new();
     };
     let Ok(_permit) = clinic.permit(allowed, "WorkList", None).await else { return Vec::new() };
-    let items = clinic.with_store(|store| store.work_list(CHOICES_MAX)).await.unwrap_or_default();
-    let choice = |item: &crate::store::WorkItem| Choice {
-        id: item.ids.patient.to_string(),
-        name: named(item.patient.expose()),
+    let Ok((items, patients)) = records::newest(clinic, CHOICES_MAX).await else {
+        return Vec::new();
     };
-    items.iter().map(choice).collect()
+    let all = items.iter().zip(&patients);
+    all.map(|(item, patient)| Choice { id: item.ids.patient.to_string(), name: named(patient) })
+        .collect()
 }
 
 /// What a person calls a patient.

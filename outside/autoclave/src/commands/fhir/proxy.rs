@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -72,11 +72,20 @@ async fn answer(
         Some(path) => path.clone().into(),
         None => parts.uri,
     };
+    forwarded(&mut parts.headers, at);
     let request = Request::from_parts(parts, body.boxed_unsync());
     Ok(match link.forward(request).await {
         Ok(response) => relayed(response, at, link.address()),
         Err(failure) => refused(&failure),
     })
+}
+
+/// Says where this relay is reached, so that the links in bodies lead back to it.
+fn forwarded(headers: &mut HeaderMap, at: SocketAddr) {
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    if let Ok(at) = at.to_string().parse() {
+        headers.insert("x-forwarded-host", at);
+    }
 }
 
 /// The clinic's answer; where it names a place at the clinic, the place here.
@@ -108,7 +117,7 @@ fn refused(failure: &Failure) -> Answer {
     let body = Full::new(Bytes::from(outcome.to_string()));
     let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = StatusCode::BAD_GATEWAY;
-    let media_type = header::HeaderValue::from_static("application/fhir+json");
+    let media_type = HeaderValue::from_static("application/fhir+json");
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response
 }
