@@ -123,3 +123,13 @@ fn an_application_may_what_its_scopes_leave_of_care() {
         assert!(!on_kind("system", action, "Record", Purpose::Research), "{action}");
     }
 }
+
+#[test]
+fn who_treats_does_not_read_who_read() {
+    for role in Role::ALL.iter().filter(|role| **role != Role::Auditor) {
+        for purpose in Purpose::ALL {
+            let may = on_kind(role.code(), "search", "AuditEvent", *purpose);
+            assert!(!may, "{role} {purpose}");
+        }
+    }
+}
