@@ -45,7 +45,7 @@ impl Store {
         let filed = self.file(tenant, owner, number, &mut next);
         if filed.is_err() {
             // What failed may fail again; the next start clears it up.
-            drop(self.change(tenant, |change| change.end_blob(number)));
+            let _cleared = self.change(tenant, |change| change.end_blob(number));
         }
         filed
     }

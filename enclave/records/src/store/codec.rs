@@ -31,26 +31,26 @@ impl Codec {
     /// An id, and a document where there is one.
     pub(super) fn pack(&self, id: &str, document: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
         let length = u8::try_from(id.len()).map_err(|_| StoreError::TooLarge)?;
-        let mut packed = Vec::with_capacity(id.len() + 6);
-        packed.extend_from_slice(&[FORM, length]);
-        packed.extend_from_slice(id.as_bytes());
-        let Some(document) = document else { return Ok(packed) };
+        let mut inside = Vec::with_capacity(id.len() + 6);
+        inside.extend_from_slice(&[FORM, length]);
+        inside.extend_from_slice(id.as_bytes());
+        let Some(document) = document else { return Ok(inside) };
         if document.len() > DOCUMENT_BYTES_MAX || id.len() > ID_BYTES_MAX {
             return Err(StoreError::TooLarge);
         }
         let bytes = u32::try_from(document.len()).map_err(|_| StoreError::TooLarge)?;
-        packed.extend_from_slice(&bytes.to_be_bytes());
+        inside.extend_from_slice(&bytes.to_be_bytes());
         let kept = take(&self.packers);
-        let mut packer = match kept {
-            Some(packer) => packer,
+        let mut machine = match kept {
+            Some(machine) => machine,
             None => {
                 Compressor::with_dictionary(LEVEL, DICTIONARY).map_err(|_| StoreError::Engine)?
             }
         };
-        let small = packer.compress(document).map_err(|_| StoreError::Engine)?;
-        give_back(&self.packers, packer);
-        packed.extend_from_slice(&small);
-        Ok(packed)
+        let small = machine.compress(document).map_err(|_| StoreError::Engine)?;
+        give_back(&self.packers, machine);
+        inside.extend_from_slice(&small);
+        Ok(inside)
     }
 
     /// The id, and the document where there is one.
@@ -68,12 +68,12 @@ impl Codec {
             return Err(StoreError::Malformed);
         }
         let kept = take(&self.unpackers);
-        let mut unpacker = match kept {
-            Some(unpacker) => unpacker,
+        let mut machine = match kept {
+            Some(machine) => machine,
             None => Decompressor::with_dictionary(DICTIONARY).map_err(|_| StoreError::Engine)?,
         };
-        let document = unpacker.decompress(small, bytes).map_err(|_| StoreError::Malformed)?;
-        give_back(&self.unpackers, unpacker);
+        let document = machine.decompress(small, bytes).map_err(|_| StoreError::Malformed)?;
+        give_back(&self.unpackers, machine);
         Ok((id, Some(document)))
     }
 }

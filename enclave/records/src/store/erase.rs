@@ -8,6 +8,7 @@ use autoclave_fhir::Kind;
 
 use super::change::Change;
 use super::sql::{Value, all, number};
+use super::vault::Vault;
 use super::view::View;
 use super::{Store, StoreError};
 use crate::Tenant;
@@ -49,7 +50,7 @@ impl Store {
             let view = View::new(shared, tenant, sql, true);
             let mut change = Change::new(view, counters);
             let resources = change.remove_all_of(patient)?;
-            shared.vault.destroy(change.sql, tenant, patient, (&old, &new))?;
+            Vault::destroy(change.sql, tenant, patient, (&old, &new))?;
             let root = "UPDATE changes SET root = ?1 WHERE one = 1";
             change.sql.execute(root, &[Value::Int(number)])?;
             Ok::<_, StoreError>(resources)

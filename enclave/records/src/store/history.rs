@@ -13,7 +13,7 @@ impl View<'_> {
             Value::Int(past.since.unwrap_or(i64::MIN)),
             Value::Int(i64::from(past.limit)),
         ];
-        let mut common = "r.tenant = ?1 AND r.updated >= ?2".to_owned();
+        let mut common = vec!["r.tenant = ?1 AND r.updated >= ?2".to_owned()];
         let mut value = |value: Value<'static>| {
             values.push(value);
             values.len()
@@ -22,12 +22,12 @@ impl View<'_> {
             Scope::System => {}
             Scope::Type(kind) => {
                 let kind = value(Value::Int(i64::from(kind.number())));
-                common.push_str(&format!(" AND r.kind = ?{kind}"));
+                common.push(format!("r.kind = ?{kind}"));
             }
             Scope::Instance(key) => {
                 let key = value(Value::Int(key));
-                common.push_str(&format!(
-                    " AND r.row = (SELECT row FROM resource WHERE tenant = ?1 AND key = ?{key})"
+                common.push(format!(
+                    "r.row = (SELECT row FROM resource WHERE tenant = ?1 AND key = ?{key})"
                 ));
             }
         }
@@ -35,22 +35,22 @@ impl View<'_> {
             let updated = value(Value::Int(cursor.updated));
             let row = value(Value::Int(cursor.row));
             let version = value(Value::Int(i64::from(cursor.version)));
-            common.push_str(&format!(
-                " AND r.updated <= ?{updated} AND (r.updated < ?{updated} OR r.row < ?{row}
+            common.push(format!(
+                "r.updated <= ?{updated} AND (r.updated < ?{updated} OR r.row < ?{row}
                  OR (r.row = ?{row} AND r.version < ?{version}))"
             ));
         }
         if !hidden.owners.is_empty() {
             let list = value(Value::Ints(hidden.owners.clone()));
-            common.push_str(&format!(" AND r.owner NOT IN ({})", self.sql.dialect().list(list)));
+            common.push(format!("r.owner NOT IN ({})", self.sql.dialect().list(list)));
         }
         let mut ended = String::new();
         if let Some((from, to)) = past.at {
             let (from, to) = (value(Value::Int(from)), value(Value::Int(to)));
-            common.push_str(&format!(" AND r.updated <= ?{to}"));
+            common.push(format!("r.updated <= ?{to}"));
             ended = format!(" AND r.ended > ?{from}");
         }
-        self.pick(&common, &ended, &values)
+        self.pick(&common.join(" AND "), &ended, &values)
     }
 
     /// Heads first, in order; then the bodies of those alone.

@@ -36,7 +36,7 @@ impl FhirIndexer {
         let of = |kind: Kind| {
             autoclave_search::parameters(kind)
                 .filter(|info| info.kind.name() == "reference")
-                .map(move |info| number(kind, info.code.as_ref()))
+                .map(move |info| number(kind, info.code))
         };
         Self { references: Kind::all().flat_map(of).collect() }
     }

@@ -82,7 +82,7 @@ fn roots(sql: &mut dyn Sql, keeper: &dyn RootKeeper) -> Result<Roots, StoreError
     let used = u64::try_from(number).map_err(|_| StoreError::Malformed)?;
     let kept = Roots::load(keeper)?;
     if used == 0 {
-        return first_root(sql, keeper, kept);
+        return first_root(sql, keeper, kept.as_ref());
     }
     let roots = kept.ok_or(StoreError::Root)?;
     let root = roots.of(used).ok_or(StoreError::RolledBack)?.clone();
@@ -97,9 +97,9 @@ fn roots(sql: &mut dyn Sql, keeper: &dyn RootKeeper) -> Result<Roots, StoreError
 fn first_root(
     sql: &mut dyn Sql,
     keeper: &dyn RootKeeper,
-    kept: Option<Roots>,
+    kept: Option<&Roots>,
 ) -> Result<Roots, StoreError> {
-    let root = match kept.as_ref().and_then(|kept| kept.of(1)) {
+    let root = match kept.and_then(|kept| kept.of(1)) {
         // The last attempt ended between the two steps.
         Some(root) => root.clone(),
         None if kept.is_some() => return Err(StoreError::RolledBack),

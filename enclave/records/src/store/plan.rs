@@ -101,7 +101,7 @@ impl<'a> Planner<'a> {
         let needs = joined || !is_typed || self.hides();
         if needs && source.resource.is_none() {
             let of = self.alias();
-            source.from.push_str(&format!(" CROSS JOIN resource {of}"));
+            source.from = format!("{} CROSS JOIN resource {of}", source.from);
             source.conditions.push(format!("{of}.tenant = ?1 AND {of}.row = {}", source.row));
             source.resource = Some(of);
         }

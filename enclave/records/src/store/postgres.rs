@@ -21,7 +21,7 @@ use super::sql::{Cells, Dialect, Each, Sql, Table, Value};
 
 /// Longest time for one statement and its answer, where it is bounded by the server already:
 /// only a network that fell silent takes longer.
-const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(120);
+const ANSWER_SECONDS_MAX: Duration = Duration::from_mins(2);
 /// Rows that go into a table at once.
 const ROWS_MAX: usize = 20_000;
 /// Prepared statements that a connection keeps.

@@ -170,13 +170,13 @@ fn sorted(keys: &[Key], row: &str, backwards: bool) -> String {
 
 /// That a row comes behind the one with these values.
 fn beyond(keys: &[Key], row: &str, values: &[String]) -> String {
-    let mut text = String::new();
-    let mut equal = String::new();
+    let (mut ways, mut equal) = (Vec::new(), String::new());
     for (key, value) in keys.iter().zip(values) {
         let than = if key.descending { "<" } else { ">" };
-        text.push_str(&format!("({equal}{} {than} {value}) OR ", key.expression));
-        equal.push_str(&format!("{} = {value} AND ", key.expression));
+        ways.push(format!("({equal}{} {than} {value})", key.expression));
+        equal = format!("{equal}{} = {value} AND ", key.expression);
     }
     let last = values.last().map_or("0", String::as_str);
-    format!("({text}({equal}{row} > {last}))")
+    ways.push(format!("({equal}{row} > {last})"));
+    format!("({})", ways.join(" OR "))
 }

@@ -44,11 +44,6 @@ impl Sqlite {
         Ok(Self { connection, ticks })
     }
 
-    /// The connection itself, for what only this engine can do.
-    pub(super) const fn raw(&self) -> &Connection {
-        &self.connection
-    }
-
     fn prepare(&self, sql: &str, values: &[Value<'_>]) -> Result<CachedStatement<'_>, StoreError> {
         if self.ticks.load(Ordering::Relaxed) < UNBOUNDED {
             self.ticks.store(0, Ordering::Relaxed);
@@ -144,7 +139,8 @@ fn bind(statement: &mut CachedStatement<'_>, values: &[Value<'_>]) -> Result<(),
             Value::Int(number) => statement.raw_bind_parameter(at, number)?,
             Value::Real(number) => statement.raw_bind_parameter(at, number)?,
             Value::Bytes(bytes) => {
-                statement.raw_bind_parameter(at, ToSqlOutput::Borrowed(ValueRef::Blob(bytes)))?
+                let borrowed = ToSqlOutput::Borrowed(ValueRef::Blob(bytes));
+                statement.raw_bind_parameter(at, borrowed)?;
             }
             Value::Ints(numbers) => statement.raw_bind_parameter(at, json(numbers))?,
         }

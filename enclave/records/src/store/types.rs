@@ -109,6 +109,7 @@ pub struct Stored {
 }
 
 /// A resource to store under an id.
+#[derive(Clone, Copy)]
 pub struct Put<'a> {
     /// Its logical id.
     pub id: &'a str,

@@ -125,16 +125,16 @@ impl Vault {
         let at = Place::Bucket { tenant, bucket: number, root: root.number };
         let find = "SELECT wrapped FROM bucket WHERE tenant = ?1 AND bucket = ?2";
         let place = [Value::Int(i64::from(tenant.0)), Value::Int(number)];
-        let bucket = match first(sql, find, &place, |row| row.bytes(0))? {
-            Some(rooted) => DataKey::unroot(&root, at, rooted)?,
-            None => {
-                let bucket = DataKey::new(&mut Entropy);
-                let rooted = bucket.rooted(&root, at, &mut Entropy);
-                let [tenant, number] = place;
-                let insert = "INSERT INTO bucket (tenant, bucket, wrapped) VALUES (?1, ?2, ?3)";
-                sql.execute(insert, &[tenant, number, Value::Bytes(&rooted)])?;
-                bucket
-            }
+        let rooted = first(sql, find, &place, |row| row.bytes(0))?;
+        let bucket = if let Some(rooted) = rooted {
+            DataKey::unroot(&root, at, rooted)?
+        } else {
+            let bucket = DataKey::new(&mut Entropy);
+            let rooted = bucket.rooted(&root, at, &mut Entropy);
+            let [tenant, number] = place;
+            let insert = "INSERT INTO bucket (tenant, bucket, wrapped) VALUES (?1, ?2, ?3)";
+            sql.execute(insert, &[tenant, number, Value::Bytes(&rooted)])?;
+            bucket
         };
         let key = DataKey::new(&mut Entropy);
         let wrapped = key.wrapped(&bucket, Place::Patient { tenant, patient: owner }, &mut Entropy);
@@ -149,7 +149,6 @@ impl Vault {
     /// Destroys a patient's key: its bucket has a new key from now on, under the next root,
     /// and so has every other bucket.
     pub(super) fn destroy(
-        &self,
         sql: &mut dyn Sql,
         tenant: Tenant,
         patient: i64,

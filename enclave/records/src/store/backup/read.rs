@@ -144,10 +144,7 @@ impl Sieve {
                 passes
             }
             "blob" | "part" => self.known.contains(&(ints[0], ints[2])),
-            "version" | "body" => {
-                self.known.contains(&(ints[0], ints[2])) && !self.gone.contains(&(ints[0], ints[1]))
-            }
-            "compartment" => {
+            "version" | "body" | "compartment" => {
                 self.known.contains(&(ints[0], ints[2])) && !self.gone.contains(&(ints[0], ints[1]))
             }
             _ => !self.gone.contains(&(ints[0], ints[1])),

@@ -124,17 +124,18 @@ impl Planner<'_> {
             return "0 = 1".to_owned();
         };
         let (parameter, unit) = (self.int(index::number(*parameter)), self.int(*unit));
-        let mut text =
-            format!("{of}.tenant = ?1 AND {of}.parameter = {parameter} AND {of}.unit = {unit}");
+        let mut bounds = vec![format!(
+            "{of}.tenant = ?1 AND {of}.parameter = {parameter} AND {of}.unit = {unit}"
+        )];
         for (bound, column) in
             [(low_from, "low >="), (low_to, "low <="), (high_from, "high >="), (high_to, "high <=")]
         {
             if let Some(bound) = bound {
                 let bound = self.value(Value::Real(*bound));
-                text.push_str(&format!(" AND {of}.{column} {bound}"));
+                bounds.push(format!("{of}.{column} {bound}"));
             }
         }
-        text
+        bounds.join(" AND ")
     }
 
     fn leads_to(
@@ -167,15 +168,14 @@ impl Planner<'_> {
     ) -> String {
         let (term, of) = (self.alias(), self.alias());
         let parameter = self.int(index::number(parameter));
-        let key = match resource {
-            Some(resource) => format!("{resource}.key"),
-            None => {
-                let own = self.alias();
-                format!(
-                    "(SELECT {own}.key FROM resource {own} WHERE {own}.tenant = ?1
-                     AND {own}.row = {row})"
-                )
-            }
+        let key = if let Some(resource) = resource {
+            format!("{resource}.key")
+        } else {
+            let own = self.alias();
+            format!(
+                "(SELECT {own}.key FROM resource {own} WHERE {own}.tenant = ?1
+                 AND {own}.row = {row})"
+            )
         };
         let (visible, source) = self.on_the_way(|way| {
             let visible = way.and_visible(&of);

@@ -156,17 +156,16 @@ impl Planner<'_> {
         let term = self.int(term);
         let place =
             format!("{of}.tenant = ?1 AND {of}.parameter = {parameter} AND {of}.term = {term}");
-        let once = match system {
-            Some(system) => format!("{of}.system = {}", self.int(system)),
+        let once = if let Some(system) = system {
+            format!("{of}.system = {}", self.int(system))
+        } else {
             // The same term under two systems is one match.
-            None => {
-                let other = self.alias();
-                format!(
-                    "NOT EXISTS (SELECT 1 FROM term {other} WHERE {other}.tenant = ?1
-                     AND {other}.parameter = {parameter} AND {other}.term = {term}
-                     AND {other}.row = {of}.row AND {other}.system < {of}.system)"
-                )
-            }
+            let other = self.alias();
+            format!(
+                "NOT EXISTS (SELECT 1 FROM term {other} WHERE {other}.tenant = ?1
+                 AND {other}.parameter = {parameter} AND {other}.term = {term}
+                 AND {other}.row = {of}.row AND {other}.system < {of}.system)"
+            )
         };
         Source {
             from: format!("term {of}"),

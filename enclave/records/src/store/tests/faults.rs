@@ -1,7 +1,6 @@
 //! What altered, lost and misplaced data does: it is noticed.
 
 use super::scene::*;
-use crate::store::Indexer as _;
 use crate::store::sql::Sql;
 use crate::store::{Engine, Options};
 use crate::store::{Presence, Store, StoreError};
@@ -147,7 +146,8 @@ fn a_full_disk_leaves_whole_changes_and_room_makes_it_go_on() {
     hospital(&store);
     let serial = store.serial().unwrap();
     tamper(&store, "PRAGMA max_page_count = 120");
-    let text = format!("\"x\":\"{}\"", (0..40_000).map(|at| format!("{at:x}")).collect::<String>());
+    let digits: Vec<String> = (0..40_000).map(|at| format!("{at:x}")).collect();
+    let text = format!("\"x\":\"{}\"", digits.concat());
     let mut stored = 0;
     let refused = loop {
         let put = store.change(OURS, |change| {
@@ -243,4 +243,53 @@ pub(super) fn a_program_with_another_index_makes_it_anew(place: &Place) {
     assert_eq!(ids(&store, observation(), &of_b), ["b1", "b2", "b3", "b4"]);
     drop(store);
     assert_eq!(ids(&place.open(), observation(), &dated).len(), 12);
+}
+
+/// The server ends every connection while writers write: each says so or goes on by itself,
+/// and nothing is half there.
+#[test]
+#[ignore = "needs PostgreSQL: cargo xtask test replicas"]
+fn postgres_connections_that_end_under_load_lose_nothing_that_was_told() {
+    let place = super::scene::postgres("restarted");
+    let store = place.open();
+    let Engine::Postgres(settings) = (place.engine)() else { unreachable!() };
+    let database = settings.database.clone();
+    let told: usize = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|thread| {
+                let store = &store;
+                scope.spawn(move || {
+                    let write = |at: &usize| {
+                        let put = store.change(OURS, |change| {
+                            let tag = "\"tag\":\"t\"";
+                            let id = format!("p{thread}-{at}");
+                            put_as(change, "Patient", &id, tag, Some(0), 1)?;
+                            let of = format!("\"subject\":\"Patient/{id}\"");
+                            put_as(change, "Observation", &format!("o{id}"), &of, Some(0), 1)
+                        });
+                        put.is_ok()
+                    };
+                    (0..60).filter(write).count()
+                })
+            })
+            .collect();
+        let runtime = crate::store::postgres::runtime().unwrap();
+        let mut server = crate::store::postgres::connect(&runtime, &settings).unwrap();
+        for _ in 0..4 {
+            std::thread::sleep(std::time::Duration::from_millis(60));
+            let end = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+            );
+            server.run(&end).unwrap();
+        }
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    put(&store, "Patient", "after", "");
+    let everything = autoclave_search::Filter::Everything;
+    let patients = ids(&store, patient(), &everything).len() - 1;
+    assert!(told > 0 && patients >= told, "told {told}, found {patients}");
+    assert_eq!(ids(&store, observation(), &everything).len(), patients);
+    drop(store);
+    assert_eq!(ids(&place.open(), patient(), &everything).len(), patients + 1);
 }
