@@ -141,8 +141,7 @@ fn settle_one(
         What::Create { id, body, unless: Some(query) } => {
             if let Some(one) = only(session, change, kind, Action::Create, &query)? {
                 let id = one.id.clone();
-                let done = Done { status: StatusCode::OK, stored: Some(one), is_change: false };
-                entry.what = Step::Settled(done);
+                entry.what = Step::Settled(Done::found(session, one));
                 return Ok(Some((kind, id)));
             }
             (id.clone(), What::Create { id, body, unless: None })
@@ -159,8 +158,7 @@ fn settle_one(
         }
         What::DeleteWhere { query } => {
             let Some(one) = only(session, change, kind, Action::Delete, &query)? else {
-                let status = StatusCode::NO_CONTENT;
-                entry.what = Step::Settled(Done { status, stored: None, is_change: false });
+                entry.what = Step::Settled(Done::nothing());
                 return Ok(None);
             };
             (one.id.clone(), What::Delete { id: one.id })
@@ -246,13 +244,21 @@ fn changes(
     let links = Links::new(&session.server.settings().bases);
     let mut each = |entry| one(session, change, entry, &links);
     let ended = plan.into_iter().map(|entry| entry.and_then(&mut each));
-    let ended: Vec<Ended> = ended.map(|ended| ended.unwrap_or_else(Ended::Failed)).collect();
+    let ended: Vec<Ended> = ended.map(alone).collect::<Result<_, _>>()?;
     let done = ended.iter().filter_map(|ended| match ended {
         Ended::Wrote(done) => Some(done),
         _ => None,
     });
     provenance::leave_all(session, change, done)?;
     Ok(ended)
+}
+
+/// A refusal is one entry's; when the store fails, nobody knows what was stored, and nothing is.
+fn alone(ended: Result<Ended, Fault>) -> Result<Ended, Fault> {
+    match ended {
+        Err(fault) if fault.status().is_server_error() => Err(fault),
+        other => Ok(other.unwrap_or_else(Ended::Failed)),
+    }
 }
 
 fn reads(

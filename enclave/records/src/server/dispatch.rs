@@ -100,6 +100,11 @@ fn words(
         }
         text.push_str(form);
     }
+    if matches!(interaction, Interaction::Operation { name, .. } if name == "everything")
+        && let Some(parameters) = body(request)?
+    {
+        text = everything::text_of(&parameters);
+    }
     let mut all = pairs(&text)?;
     let is_root = matches!(interaction, Interaction::Search(Over::System));
     let link = all.iter().position(|(name, _)| name == "page").filter(|_| is_root);
@@ -306,7 +311,7 @@ fn answered(session: &Session<'_>, done: &Done) -> Result<FhirResponse, Fault> {
     let wanted: &Wanted = &session.wanted;
     match &done.stored {
         Some(stored) if stored.document.is_some() => {
-            reply::written(done.status, stored, session.base, wanted)
+            reply::written(done.status, stored, session.base, wanted, done.tells)
         }
         stored => {
             let mut answer = Response::new(bytes::Bytes::new());

@@ -104,6 +104,21 @@ fn asked(pairs: &[(String, String)]) -> Result<Asked, Fault> {
     Ok(asked)
 }
 
+/// `Parameters` of a POST, as a query.
+pub(crate) fn text_of(parameters: &Node<'_>) -> String {
+    let mut out = Vec::new();
+    for parameter in parameters.get("parameter").map(Node::items).unwrap_or_default() {
+        let value = parameter.members().iter().find(|(name, _)| name.starts_with("value"));
+        let value = value.and_then(|(_, value)| value.text().or_else(|| value.number()));
+        if let (Some(name), Some(value)) = (parameter.text_of("name"), value) {
+            let plain =
+                |text: &str| text.replace('%', "%25").replace('&', "%26").replace('+', "%2B");
+            out.push(format!("{}={}", plain(name), plain(value)));
+        }
+    }
+    out.join("&")
+}
+
 fn page(
     session: &Session<'_>,
     view: &mut View<'_>,

@@ -57,9 +57,10 @@ pub(crate) fn written(
     stored: &Stored,
     base: &str,
     wanted: &Wanted,
+    tells: bool,
 ) -> Result<FhirResponse, Fault> {
     let body = match (wanted.give.unwrap_or(Return::Representation), &stored.document) {
-        (Return::Representation, Some(document)) => told(document, wanted)?,
+        (Return::Representation, Some(document)) if tells => self::told(document, wanted)?,
         (Return::Outcome, _) => {
             one_issue("information", "informational", "record.stored", "It is stored.", None)
         }

@@ -61,6 +61,26 @@ pub(crate) struct Done {
     pub(crate) stored: Option<Stored>,
     /// Whether anything changed.
     pub(crate) is_change: bool,
+    /// Whether the resource may be told: the caller wrote all of it, or may read it.
+    pub(crate) tells: bool,
+}
+
+impl Done {
+    /// There was nothing to do, and there is nothing to tell.
+    pub(crate) const fn nothing() -> Self {
+        let (status, stored) = (StatusCode::NO_CONTENT, None);
+        Self { status, stored, is_change: false, tells: false }
+    }
+
+    /// What a condition found is there already.
+    pub(crate) fn found(session: &Session<'_>, stored: Stored) -> Self {
+        let tells = session.may(Action::Read, stored.kind).is_some();
+        Self { status: StatusCode::OK, stored: Some(stored), is_change: false, tells }
+    }
+
+    fn changed(status: StatusCode, stored: Option<Stored>, tells: bool) -> Self {
+        Self { status, stored, is_change: true, tells }
+    }
 }
 
 /// Does one write.
@@ -87,7 +107,7 @@ pub(crate) fn write(
         What::Delete { id } => at.delete(&id),
         What::DeleteWhere { query } => match at.only(Action::Delete, &query)? {
             Some(one) => at.delete(&one.id),
-            None => Ok(Done { status: StatusCode::NO_CONTENT, stored: None, is_change: false }),
+            None => Ok(Done::nothing()),
         },
     }
 }
@@ -105,7 +125,7 @@ impl At<'_, '_, '_, '_> {
     fn create(&mut self, id: &str, body: &Body<'_>) -> Result<Done, Fault> {
         self.session.permit(Action::Create, Some(self.kind))?;
         let stored = self.put(Action::Create, id, body)?;
-        Ok(Done { status: StatusCode::CREATED, stored: Some(stored), is_change: true })
+        Ok(Done::changed(StatusCode::CREATED, Some(stored), true))
     }
 
     fn create_unless(
@@ -118,7 +138,7 @@ impl At<'_, '_, '_, '_> {
         self.session.permit(Action::Create, Some(self.kind))?;
         match self.only(Action::Create, query)? {
             None => self.create(id, body),
-            Some(one) => Ok(Done { status: StatusCode::OK, stored: Some(one), is_change: false }),
+            Some(one) => Ok(Done::found(self.session, one)),
         }
     }
 
@@ -139,7 +159,7 @@ impl At<'_, '_, '_, '_> {
         };
         let stored = self.put(Action::Update, id, body)?;
         let status = if is_there { StatusCode::OK } else { StatusCode::CREATED };
-        Ok(Done { status, stored: Some(stored), is_change: true })
+        Ok(Done::changed(status, Some(stored), true))
     }
 
     fn update_where(
@@ -173,14 +193,14 @@ impl At<'_, '_, '_, '_> {
         self.conditions(Some(&current))?;
         let body = Body { node: patch.apply(&node)?, text: None };
         let stored = self.put(Action::Update, id, &body)?;
-        Ok(Done { status: StatusCode::OK, stored: Some(stored), is_change: true })
+        let tells = self.session.may(Action::Read, self.kind).is_some();
+        Ok(Done::changed(StatusCode::OK, Some(stored), tells))
     }
 
     fn delete(&mut self, id: &str) -> Result<Done, Fault> {
         let fence = self.session.permit(Action::Delete, Some(self.kind))?;
-        let nothing = Done { status: StatusCode::NO_CONTENT, stored: None, is_change: false };
-        let Some(current) = self.change.get(self.kind, id)? else { return Ok(nothing) };
-        let Some(document) = &current.document else { return Ok(nothing) };
+        let Some(current) = self.change.get(self.kind, id)? else { return Ok(Done::nothing()) };
+        let Some(document) = &current.document else { return Ok(Done::nothing()) };
         let node = tree(document)?;
         if !self.session.shows(self.change, &fence, &current, &node)? {
             return Err(Fault::not_found());
@@ -190,7 +210,7 @@ impl At<'_, '_, '_, '_> {
         if let Some(deleted) = &deleted {
             self.session.stored(Action::Delete, deleted);
         }
-        Ok(Done { status: StatusCode::NO_CONTENT, stored: deleted, is_change: true })
+        Ok(Done::changed(StatusCode::NO_CONTENT, deleted, false))
     }
 
     /// The one resource that a condition means; more than one is refused.

@@ -69,7 +69,7 @@ fn wrote(session: &Session<'_>, writer: &mut Writer, done: &Done) -> Result<(), 
     let outcome = one_issue("information", "informational", "record.stored", "It is stored.", None);
     // In a bundle the answer is short unless the client prefers otherwise.
     let told = match (&stored.document, session.wanted.give) {
-        (Some(document), Some(Return::Representation)) => {
+        (Some(document), Some(Return::Representation)) if done.tells => {
             Some(reply::told(document, &session.wanted)?)
         }
         _ => None,

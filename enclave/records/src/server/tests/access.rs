@@ -113,7 +113,30 @@ async fn a_token_that_is_narrowed_meets_nothing_else() {
     assert_eq!(clinic.get("Observation").await.ids(), ["o3"]);
     assert_eq!(clinic.get("Observation?code=1-1").await.ids(), Vec::<String>::new());
     assert_eq!(clinic.get("Observation/o3").await.code(), 200);
+    let made = clinic.put("Observation/o1", &observation("o1", "1", "2-2")).await;
+    assert_eq!(made.code(), 403, "what is outside is not taken in");
     assert_eq!(clinic.get("Observation/o1").await.code(), 404);
+}
+
+#[tokio::test]
+async fn a_token_that_rows_cannot_narrow_opens_nothing() {
+    let clinic = two_patients().await;
+    *clinic.guard.narrowed.lock().unwrap() = vec!["code:text=anything".to_owned()];
+    assert_eq!(clinic.get("Observation").await.code(), 403);
+    assert_eq!(clinic.get("Observation/o1").await.code(), 403);
+}
+
+#[tokio::test]
+async fn who_may_not_read_learns_nothing_from_a_condition_or_a_patch() {
+    let clinic = two_patients().await;
+    let patient_kind = Some(Kind::known("Patient"));
+    clinic.guard.refuse.lock().unwrap().push((Action::Read, patient_kind));
+    let found = clinic.ask("POST Patient", &["if-none-exist: _id=1"], &patient("x", "A")).await;
+    assert_eq!((found.code(), found.body.len()), (200, 0), "{}", found.text());
+    let json = ["content-type: application/json-patch+json"];
+    let patch = r#"[{"op":"add","path":"/active","value":true}]"#;
+    let patched = clinic.ask("PATCH Patient/1", &json, patch).await;
+    assert_eq!((patched.code(), patched.body.len()), (200, 0));
 }
 
 #[tokio::test]

@@ -78,6 +78,26 @@ async fn what_refers_and_what_is_referred_to_comes_along_once() {
 }
 
 #[tokio::test]
+async fn what_came_along_brings_its_own_only_where_that_was_asked() {
+    let clinic = hospital().await;
+    let organization = r#"{"resourceType":"Organization","id":"o","name":"H","partOf":{"reference":"Organization/p"}}"#;
+    clinic.put("Organization/o", organization).await;
+    let parent = r#"{"resourceType":"Organization","id":"p","name":"P","partOf":{"reference":"Organization/o"}}"#;
+    clinic.put("Organization/p", parent).await;
+    let managed = patient("1", "Lind")
+        .replace(r#""name""#, r#""managingOrganization":{"reference":"Organization/o"},"name""#);
+    clinic.put("Patient/1", &managed).await;
+    let all = "_include=Observation:subject&_include:iterate=Patient:organization";
+    let found = clinic.get(&format!("Observation?_id=a&{all}")).await;
+    assert_eq!(found.ids(), ["a", "include:1", "include:o"], "{}", found.text());
+    let plain = "_include=Observation:subject";
+    let found = clinic.get(&format!("Observation?_id=a&{plain}")).await;
+    assert_eq!(found.ids(), ["a", "include:1"]);
+    let circle = "Organization?_id=o&_include:iterate=Organization:partof";
+    assert_eq!(clinic.get(circle).await.ids(), ["o", "include:p"]);
+}
+
+#[tokio::test]
 async fn counts_parts_and_order_are_as_asked() {
     let clinic = hospital().await;
     let count = clinic.get("Observation?_summary=count").await;
@@ -120,6 +140,8 @@ async fn everything_about_a_patient_is_told_page_by_page() {
         clinic.get("Patient/1/$everything?_type=Observation&start=2021").await.ids(),
         ["a", "b"]
     );
+    let body = r#"{"resourceType":"Parameters","parameter":[{"name":"_count","valueInteger":2}]}"#;
+    assert_eq!(clinic.post("Patient/1/$everything", body).await.ids(), ["1", "a"]);
     assert_eq!(clinic.get("Patient/never/$everything").await.code(), 404);
     assert_eq!(clinic.get("Patient/1/$everything?colour=red").await.code(), 400);
 }
