@@ -4,7 +4,7 @@
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 use autoclave_record::consent::Act;
-use autoclave_validate::{Finding, check, operation_outcome};
+use autoclave_validate::{Context, Finding, operation_outcome};
 use futures::future::BoxFuture;
 use http::StatusCode;
 
@@ -75,6 +75,7 @@ fn validate(
     Ok(if mode == Some("delete") { Vec::new() } else { findings(&node, &profiles) })
 }
 
-fn findings(node: &Node<'_>, _profiles: &[&str]) -> Vec<Finding> {
-    check(node)
+/// By R4, what it declares and what is asked for.
+fn findings(node: &Node<'_>, profiles: &[&str]) -> Vec<Finding> {
+    autoclave_validate::validate(node, profiles, &Context::default())
 }
