@@ -72,7 +72,7 @@ impl Operations {
             Arc::new(erase::Erase),
             Arc::new(self.export.clone()),
             Arc::new(self.import.clone()),
-            Arc::new(validate::Validate),
+            Arc::new(validate::Validate(Arc::clone(&self.vocabulary))),
             Arc::new(views::Views),
             Arc::new(subscription::WebhookSecret(self.subscriptions.clone())),
         ];

@@ -96,10 +96,10 @@ impl Operation for Terms {
         let (kind, id, rules) = (call.kind, call.id.map(str::to_owned), call.granted.rules);
         let name = self.name();
         Box::pin(blocking(move || {
-            let terms = vocabulary.of(server.store(), caller.tenant).map_err(fault)?;
+            let known = vocabulary.of(server.store(), caller.tenant).map_err(fault)?;
             let own = id.map(|id| address(&server, &caller, kind, &id)).transpose()?;
             let now = crate::server::instant(server.guard().now_ms());
-            let told = answer(which, &terms, &request, (kind, own), &now)?;
+            let told = answer(which, &known.terms, &request, (kind, own), &now)?;
             let access = Access {
                 action: Action::Operation(name),
                 kind,

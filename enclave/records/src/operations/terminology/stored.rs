@@ -1,36 +1,45 @@
-//! The code systems and value sets of a tenant, read again when one of them changed. The
-//! hospital's.
+//! The code systems, value sets and profiles of a tenant, read again when one of them changed.
+//! The hospital's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use autoclave_fhir::Kind;
 use autoclave_search::{Filter, Page, Sort, SortKey};
-use autoclave_validate::Terminology;
+use autoclave_validate::{Profiles, Terminology};
 
 use crate::Tenant;
 use crate::store::{Hidden, Store, StoreError, View};
 
 /// Resources that are opened at once.
 const PAGE: u32 = 200;
-const KINDS: [&str; 2] = ["CodeSystem", "ValueSet"];
+const KINDS: [&str; 3] = ["CodeSystem", "ValueSet", "StructureDefinition"];
 
 /// What tells one state of a type from another: how many there are, and which changed last.
 type State = [(u64, i64, u32); KINDS.len()];
 
+/// What a tenant has stored, with all that HL7 publishes.
+#[derive(Default)]
+pub(in crate::operations) struct Known {
+    /// Code systems and value sets.
+    pub(in crate::operations) terms: Terminology,
+    /// Profiles.
+    pub(in crate::operations) profiles: Profiles,
+}
+
 /// What is known, by tenant.
 #[derive(Default)]
 pub(in crate::operations) struct Vocabulary {
-    known: Mutex<HashMap<Tenant, (State, Arc<Terminology>)>>,
+    known: Mutex<HashMap<Tenant, (State, Arc<Known>)>>,
 }
 
 impl Vocabulary {
-    /// All terminology of a tenant. Blocks.
+    /// All that a tenant knows. Blocks.
     pub(in crate::operations) fn of(
         &self,
         store: &Store,
         tenant: Tenant,
-    ) -> Result<Arc<Terminology>, StoreError> {
+    ) -> Result<Arc<Known>, StoreError> {
         store.read(tenant, |view| {
             let state = state(view)?;
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,8 +73,8 @@ fn state(view: &mut View<'_>) -> Result<State, StoreError> {
     Ok(state)
 }
 
-fn load(view: &mut View<'_>) -> Result<Terminology, StoreError> {
-    let mut terms = Terminology::default();
+fn load(view: &mut View<'_>) -> Result<Known, StoreError> {
+    let mut all = Known::default();
     for name in KINDS {
         let (kind, mut page) = (Kind::known(name), Page::First);
         loop {
@@ -77,10 +86,13 @@ fn load(view: &mut View<'_>) -> Result<Terminology, StoreError> {
             for stored in view.open(&rows)? {
                 if let Some(Ok(node)) = stored.document.as_ref().map(autoclave_fhir::Document::node)
                 {
-                    terms.add(&node);
+                    // What is no profile of a type of R4 is kept, and asked of nobody.
+                    if !all.terms.add(&node) {
+                        let _ = all.profiles.add(&node);
+                    }
                 }
             }
         }
     }
-    Ok(terms)
+    Ok(all)
 }
