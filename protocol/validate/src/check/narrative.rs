@@ -65,10 +65,10 @@ const ELEMENTS: [&str; 53] = [
 /// Elements that later versions of HTML brought and that real narratives have.
 const ELEMENTS_FURTHER: [&str; 4] = ["area", "strike", "var", "s"];
 
-const MALFORMED: &str = "the narrative is not well-formed XHTML";
-const FORBIDDEN: &str = "the narrative has an element or attribute that FHIR does not allow";
-const NOT_A_DIV: &str = "the narrative is one div";
-const NO_TEXT: &str = "the narrative has no text";
+const MALFORMED: &str = "The narrative is not well-formed XHTML.";
+const FORBIDDEN: &str = "The narrative has an element or attribute that FHIR does not allow.";
+const NOT_A_DIV: &str = "The narrative is one div.";
+const NO_TEXT: &str = "The narrative has no text.";
 
 /// What is wrong with a narrative. One without text is only useless.
 pub(super) fn fault(text: &str) -> Option<(Severity, &'static str)> {

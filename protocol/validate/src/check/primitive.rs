@@ -14,14 +14,14 @@ const ID_CHARS_MAX: usize = 64;
 /// Says what a value should be, where it is not.
 pub(super) fn fault(primitive: Primitive, value: &Node<'_>) -> Option<&'static str> {
     match primitive {
-        Primitive::Boolean => value.bool().is_none().then_some("true or false is expected"),
-        Primitive::Decimal => value.number().is_none().then_some("a number is expected"),
-        Primitive::Integer => integer(value, i32::MIN, "a whole number of 32 bits is expected"),
-        Primitive::UnsignedInt => integer(value, 0, "a whole number from 0 is expected"),
-        Primitive::PositiveInt => integer(value, 1, "a whole number from 1 is expected"),
+        Primitive::Boolean => value.bool().is_none().then_some("True or false is expected."),
+        Primitive::Decimal => value.number().is_none().then_some("A number is expected."),
+        Primitive::Integer => integer(value, i32::MIN, "A whole number of 32 bits is expected."),
+        Primitive::UnsignedInt => integer(value, 0, "A whole number from 0 is expected."),
+        Primitive::PositiveInt => integer(value, 1, "A whole number from 1 is expected."),
         _ => match value.text() {
-            None => Some("a string is expected"),
-            Some("") => Some("a string must not be empty"),
+            None => Some("A string is expected."),
+            Some("") => Some("A string must not be empty."),
             // Narrative has rules of its own, and no limit of length.
             Some(_) if primitive == Primitive::Xhtml => None,
             Some(text) => text_fault(primitive, text),
@@ -37,26 +37,26 @@ fn integer(value: &Node<'_>, least: i32, fault: &'static str) -> Option<&'static
 
 fn text_fault(primitive: Primitive, text: &str) -> Option<&'static str> {
     let (fits, fault) = match primitive {
-        Primitive::Code => (is_code(text), "a code without needless space is expected"),
-        Primitive::Id => (is_id(text), "1 to 64 letters, digits, - and . are expected"),
+        Primitive::Code => (is_code(text), "A code without needless space is expected."),
+        Primitive::Id => (is_id(text), "1 to 64 letters, digits, - and . are expected."),
         Primitive::Date => {
-            (dates::is_date(text), "a date is expected: YYYY, YYYY-MM or YYYY-MM-DD")
+            (dates::is_date(text), "A date is expected: YYYY, YYYY-MM or YYYY-MM-DD.")
         }
         Primitive::DateTime => (
             dates::is_date_time(text),
-            "a date is expected, or a date and time with seconds and time zone",
+            "A date is expected, or a date and time with seconds and time zone.",
         ),
         Primitive::Instant => {
-            (dates::is_instant(text), "a date and time with seconds and time zone is expected")
+            (dates::is_instant(text), "A date and time with seconds and time zone is expected.")
         }
-        Primitive::Time => (dates::is_time(text), "a time is expected: hh:mm:ss"),
+        Primitive::Time => (dates::is_time(text), "A time is expected: hh:mm:ss."),
         Primitive::Uri | Primitive::Url | Primitive::Canonical => {
-            (is_uri(text), "an address without space is expected")
+            (is_uri(text), "An address without space is expected.")
         }
-        Primitive::Oid => (is_oid(text), "urn:oid: and an OID are expected"),
-        Primitive::Uuid => (is_uuid(text), "urn:uuid: and a UUID in small letters are expected"),
-        Primitive::Base64Binary => (is_base64(text), "base64 is expected"),
-        _ => (is_string(text), "text without control characters, of at most 1 MB, is expected"),
+        Primitive::Oid => (is_oid(text), "An OID after urn:oid: is expected."),
+        Primitive::Uuid => (is_uuid(text), "A UUID in small letters after urn:uuid: is expected."),
+        Primitive::Base64Binary => (is_base64(text), "Base64 is expected."),
+        _ => (is_string(text), "Text without control characters, of at most 1 MB, is expected."),
     };
     (!fits).then_some(fault)
 }
