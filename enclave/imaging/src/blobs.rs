@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use autoclave_base::Digest;
 use autoclave_records::Tenant;
+use autoclave_records::store::{Store, StoreError};
 
-/// Clear bytes of one part: most slices are one, a volume has hundreds.
-pub const PART_BYTES: usize = 2 * 1024 * 1024;
+pub use autoclave_records::store::PART_BYTES_MAX as PART_BYTES;
 
 /// Why bytes are not kept or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,22 +42,12 @@ pub struct Owner<'a> {
 
 /// Keeps bytes by their digest. Calls block.
 pub trait Blobs: Send + Sync {
-    /// Keeps bytes; those that are kept already are not kept twice.
+    /// Keeps bytes; those that are kept already are not kept twice. The digest is what they
+    /// are found by, and no more.
     fn put(&self, owner: Owner<'_>, bytes: &[u8]) -> Result<Digest, BlobError>;
 
     /// One part, the first being 0.
     fn part(&self, owner: Owner<'_>, digest: &Digest, part: u32) -> Result<Vec<u8>, BlobError>;
-}
-
-/// All of `length` bytes, where they are so many.
-pub fn whole(
-    blobs: &dyn Blobs,
-    owner: Owner<'_>,
-    digest: &Digest,
-    length: usize,
-) -> Result<Vec<u8>, BlobError> {
-    let bytes = range(blobs, owner, digest, 0..length)?;
-    if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(BlobError::Sealed) }
 }
 
 /// A range of the bytes: only the parts that it touches are opened.
@@ -77,6 +67,39 @@ pub fn range(
         bytes.extend_from_slice(&clear[from..to.max(from)]);
     }
     if bytes.len() == range.len() { Ok(bytes) } else { Err(BlobError::Sealed) }
+}
+
+/// The records' own store: each part sealed under its patient's key. A digest is keyed there,
+/// and says nothing of the bytes.
+impl Blobs for Store {
+    fn put(&self, owner: Owner<'_>, bytes: &[u8]) -> Result<Digest, BlobError> {
+        let mut parts = bytes.chunks(PART_BYTES);
+        let next = || Ok::<_, StoreError>(parts.next().map(<[u8]>::to_vec));
+        let blob = self.blob_put(owner.tenant, Some(owner.patient), next)?;
+        Ok(Digest::from_bytes(blob.digest))
+    }
+
+    fn part(&self, owner: Owner<'_>, digest: &Digest, part: u32) -> Result<Vec<u8>, BlobError> {
+        let part = part.checked_add(1).ok_or(BlobError::Missing)?;
+        let clear = self.read::<_, StoreError>(owner.tenant, |view| {
+            let Some(blob) = view.blob(Some(owner.patient), digest.bytes())? else {
+                return Ok(None);
+            };
+            view.blob_part(&blob, part)
+        });
+        clear?.ok_or(BlobError::Missing)
+    }
+}
+
+impl From<StoreError> for BlobError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Sealed | StoreError::Malformed => Self::Sealed,
+            StoreError::Full => Self::Full,
+            StoreError::Erased => Self::Erased,
+            _ => Self::Engine,
+        }
+    }
 }
 
 /// Bytes in memory, for tests and for trying out.
@@ -119,7 +142,6 @@ mod tests {
         for place in [0..0, 0..5, PART_BYTES - 3..PART_BYTES + 3, 5..bytes.len()] {
             assert_eq!(range(&blobs, owner, &digest, place.clone()).unwrap(), bytes[place]);
         }
-        assert_eq!(whole(&blobs, owner, &digest, bytes.len()).unwrap(), bytes);
         assert!(range(&blobs, owner, &digest, 0..bytes.len() + 1).is_err());
         for other in [Owner { patient: "q", ..owner }, Owner { tenant: Tenant(2), ..owner }] {
             assert_eq!(range(&blobs, other, &digest, 0..5), Err(BlobError::Missing));

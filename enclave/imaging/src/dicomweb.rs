@@ -169,8 +169,9 @@ impl Dicomweb {
             }
             Route::Retrieve(target, form) => self.retrieve(&allowed, head, target, form).await?,
         };
-        self.record(&allowed, action, &told).await?;
-        let mut answer = told.answer;
+        // The answer's stream is not shared between threads: it waits aside.
+        let Told { mut answer, patients, count } = told;
+        self.record(&allowed, action, &patients, count).await?;
         if method == Method::HEAD {
             *answer.body_mut() = Body::EMPTY;
         }
@@ -204,15 +205,21 @@ impl Dicomweb {
         .await
     }
 
-    async fn record(&self, allowed: &Allowed, action: Action, told: &Told) -> Result<(), Fault> {
+    async fn record(
+        &self,
+        allowed: &Allowed,
+        action: Action,
+        patients: &[String],
+        count: u64,
+    ) -> Result<(), Fault> {
         let blind = self.0.shelf.store.blind();
         let patient = Kind::known("Patient");
-        let patients = told.patients.iter().take(SUBJECTS_MAX);
+        let patients = patients.iter().take(SUBJECTS_MAX);
         let access = Access {
             action,
             kind: Some(Kind::known("ImagingStudy")),
             subjects: patients.map(|id| blind.reference(patient, id)).collect(),
-            count: told.count,
+            count,
             granted: true,
             glass: allowed.caller.purpose == Purpose::BreakTheGlass
                 && allowed.visible.breaks_glass(),
@@ -262,3 +269,6 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Fault::internal("imaging.worker")))
 }
+
+#[cfg(test)]
+mod tests;

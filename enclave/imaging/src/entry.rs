@@ -12,7 +12,7 @@ use crate::json::word;
 /// The entry of one instance. No `Debug`: it names a patient.
 #[derive(Clone)]
 pub struct Entry {
-    /// Digest of the file.
+    /// By which the file is found.
     pub file: Digest,
     /// Bytes of the file.
     pub bytes: usize,
@@ -25,11 +25,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Of an instance and its file.
-    pub fn of(instance: &Instance, file: &[u8]) -> Self {
+    /// Of an instance, and of its file of so many bytes, found by this digest.
+    pub fn of(instance: &Instance, file: Digest, bytes: usize) -> Self {
         Self {
-            file: Digest::of(file),
-            bytes: file.len(),
+            file,
+            bytes,
             transfer_syntax: instance.transfer_syntax.clone(),
             pixels: instance.pixels.clone(),
             metadata: instance.metadata.clone(),
@@ -118,7 +118,7 @@ mod tests {
             samples::file(encapsulated, uids::JPEG_BASELINE8_BIT),
             samples::plain(samples::head(ONE)),
         ] {
-            let entry = Entry::of(&Instance::read(&file).unwrap(), &file);
+            let entry = Entry::of(&Instance::read(&file).unwrap(), Digest::of(&file), file.len());
             let again = Entry::parse(&entry.to_bytes()).unwrap();
             assert_eq!((again.file, again.bytes), (entry.file, file.len()));
             assert_eq!(again.pixels, entry.pixels);

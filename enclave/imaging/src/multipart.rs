@@ -10,8 +10,8 @@ const HEADERS_BYTES_MAX: usize = 4096;
 const PREAMBLE_BYTES_MAX: usize = 4096;
 /// Parts of one request.
 pub const PARTS_MAX: usize = 65_536;
-/// Characters of a boundary (RFC 2046, 5.1.1).
-const BOUNDARY_MAX: usize = 70;
+/// Characters of a boundary. RFC 2046 (5.1.1) has 70; Orthanc sends 73, two UUIDs.
+const BOUNDARY_MAX: usize = 200;
 
 /// Why a body is not taken as multipart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

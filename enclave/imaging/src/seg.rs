@@ -196,4 +196,4 @@ fn frame_groups(source: &Node<'_>) -> Result<InMemDicomObject, MakeError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@
 //! this enclave came through [`Shelf::studies`].
 
 mod filing;
+mod outcome;
 
 use std::sync::Arc;
 
@@ -19,8 +20,9 @@ use crate::entry::Entry;
 use crate::identity::Identities;
 use crate::study::{Listed, Study};
 
+pub use filing::Incoming;
 pub(crate) use filing::instant;
-pub use filing::{Failure, Filed, Incoming, Outcome, Warning};
+pub use outcome::{Failure, Filed, Outcome, Warning};
 
 /// Bytes of one entry's metadata.
 const ENTRY_BYTES_MAX: usize = 2 * crate::instance::METADATA_BYTES_MAX;

@@ -13,7 +13,7 @@ use crate::uid::Uid;
 
 /// Extension of an instance: the SHA-256 digest of its file.
 pub const FILE_EXTENSION: &str = "https://autoclave.health/fhir/StructureDefinition/image-digest";
-/// Extension of an instance: the digest of its metadata.
+/// Extension of an instance: the digest by which its metadata is found.
 pub const METADATA_EXTENSION: &str =
     "https://autoclave.health/fhir/StructureDefinition/image-metadata";
 /// The system of DICOM UIDs.
@@ -181,9 +181,9 @@ fn accession(number: &str) -> Node<'static> {
 /// The digests under which an instance was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Of its file.
+    /// SHA-256 of its file.
     pub file: Digest,
-    /// Of its metadata.
+    /// By which its metadata is found.
     pub metadata: Digest,
 }
 

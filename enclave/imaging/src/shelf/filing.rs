@@ -1,20 +1,21 @@
 //! Filing images: patient, study, digests and `ImagingStudy` in one change. The hospital's.
 //! An instance is either listed in its study with bytes that are kept, or not at all.
 
+use autoclave_base::Digest;
 use autoclave_cell::Entropy;
 use autoclave_fhir::json::Node;
 use autoclave_fhir::{Document, Kind};
 use autoclave_records::server::Caller;
-use autoclave_records::store::{Change, Put, StoreError, Stored};
+use autoclave_records::store::{Change, Put, StoreError, Stored, View};
 use rand_core::Rng as _;
 
-use super::{Shelf, ShelfError, token};
+use super::{Failure, Filed, Outcome, Shelf, ShelfError, Warning, token};
 use crate::blobs::{BlobError, Owner};
 use crate::entry::Entry;
 use crate::identity::{self, NameRefusal, Named};
 use crate::instance::Instance;
 use crate::json::word;
-use crate::study::{self, Kept, Study, UID_SYSTEM};
+use crate::study::{self, Kept, Listed, Study, UID_SYSTEM};
 use crate::uid::Uid;
 
 /// An instance that is to be filed.
@@ -23,97 +24,6 @@ pub struct Incoming {
     pub instance: Instance,
     /// Its file.
     pub file: Vec<u8>,
-}
-
-/// Why an instance is not filed, with the reason code of the answer (PS3.18, table I.2-2 and
-/// codes of our own in the range that it leaves).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// Not a sound DICOM file.
-    #[error("not a sound DICOM file")]
-    Unsound,
-    /// The transfer syntax is not supported.
-    #[error("the transfer syntax is not supported")]
-    Syntax,
-    /// The file contradicts itself, or the study that it is sent to.
-    #[error("the file contradicts itself or where it is sent")]
-    Contradiction,
-    /// There is another instance under its UID.
-    #[error("there is another instance under this UID")]
-    Duplicate,
-    /// This asker may not file images of this patient.
-    #[error("not authorised")]
-    Forbidden,
-    /// The image names no patient, or by an issuer that nobody knows.
-    #[error("the image names no patient")]
-    Nobody,
-    /// No patient has the identifier.
-    #[error("the patient is unknown")]
-    Unknown,
-    /// Several patients have it.
-    #[error("the patient is not certain")]
-    Ambiguous,
-    /// The study or series is another patient's, or another study's.
-    #[error("the study or series belongs elsewhere")]
-    Elsewhere,
-    /// There is no room.
-    #[error("out of resources")]
-    Full,
-    /// The store failed.
-    #[error("the store failed")]
-    Failed,
-}
-
-impl Failure {
-    /// Failure Reason (0008,1197).
-    pub const fn reason(self) -> u16 {
-        match self {
-            Self::Failed => 0x0110,
-            Self::Duplicate => 0x0111,
-            Self::Forbidden => 0x0124,
-            Self::Full => 0xa700,
-            Self::Contradiction => 0xa900,
-            Self::Unsound => 0xc000,
-            Self::Syntax => 0xc122,
-            Self::Nobody => 0xc401,
-            Self::Unknown => 0xc402,
-            Self::Ambiguous => 0xc403,
-            Self::Elsewhere => 0xc404,
-        }
-    }
-}
-
-/// What is odd about an instance that was filed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// Birth date or sex are not those of the record.
-    Demographics,
-}
-
-impl Warning {
-    /// Warning Reason (0008,1196).
-    pub const fn reason(self) -> u16 {
-        match self {
-            Self::Demographics => 0xb0f1,
-        }
-    }
-}
-
-/// An instance that was filed, or was already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Filed {
-    /// What is odd about it.
-    pub warning: Option<Warning>,
-}
-
-/// What became of one instance.
-pub struct Outcome {
-    /// SOP Class, SOP Instance, Study and Series Instance UID, where the file says them.
-    pub uids: Option<[Uid; 4]>,
-    /// Filed or not.
-    pub result: Result<Filed, Failure>,
-    /// The patient's logical id, where it was filed.
-    pub patient: Option<String>,
 }
 
 /// Failures of all that a change would have filed.
@@ -226,7 +136,11 @@ impl Shelf {
             self.whose(change, caller, named, &first.instance, now)
         })?;
         let owner = Owner { tenant: caller.tenant, patient: &whose.id };
-        let kept = group.iter().map(|one| self.keep(owner, one)).collect::<Result<Vec<_>, _>>()?;
+        let before = self.store.read::<_, Stop>(caller.tenant, |view| {
+            Ok(self.known(view, &first.instance)?.and_then(|stored| study_of(&stored)))
+        })?;
+        let keep = |one| self.keep(owner, before.as_ref(), one);
+        let kept = group.iter().map(keep).collect::<Result<Vec<_>, _>>()?;
         let results = self.store.change::<_, Stop>(caller.tenant, |change| {
             self.list(change, caller, &whose, group, &kept, now)
         })?;
@@ -235,11 +149,23 @@ impl Shelf {
 
     /// Keeps file and entry. What a crash leaves unlisted is kept once, and again found by its
     /// digest when the client tries again.
-    fn keep(&self, owner: Owner<'_>, one: &Incoming) -> Result<Kept, ShelfError> {
-        let entry = Entry::of(&one.instance, &one.file);
+    fn keep(
+        &self,
+        owner: Owner<'_>,
+        before: Option<&Study>,
+        one: &Incoming,
+    ) -> Result<Kept, ShelfError> {
+        let sum = Digest::of(&one.file);
+        let is_same =
+            |listed: &Listed| listed.uid == one.instance.instance && listed.file == Some(sum);
+        let listed = before.and_then(|study| study.instances().find(|(_, one)| is_same(one)));
+        if let Some(metadata) = listed.and_then(|(_, listed)| listed.metadata) {
+            return Ok(Kept { file: sum, metadata });
+        }
         let file = self.blobs.put(owner, &one.file)?;
+        let entry = Entry::of(&one.instance, file, one.file.len());
         let metadata = self.blobs.put(owner, &entry.to_bytes())?;
-        Ok(Kept { file, metadata })
+        Ok(Kept { file: sum, metadata })
     }
 
     fn whose(
@@ -326,16 +252,15 @@ impl Shelf {
     /// The `ImagingStudy` of an instance's study.
     fn known(
         &self,
-        change: &mut Change<'_>,
+        view: &mut View<'_>,
         instance: &Instance,
     ) -> Result<Option<Stored>, ShelfError> {
         let kind = Kind::known("ImagingStudy");
         let pair = ("identifier", token(Some(UID_SYSTEM), &instance.study.urn()));
-        let found = self.matching(change, kind, pair, 8)?;
-        Ok(found.into_iter().find(|stored| {
-            let node = stored.document.as_ref().and_then(|document| document.node().ok());
-            node.and_then(|node| Study::of(&node)).is_some_and(|study| study.uid == instance.study)
-        }))
+        let found = self.matching(view, kind, pair, 8)?;
+        let is_own =
+            |stored: &Stored| study_of(stored).is_some_and(|one| one.uid == instance.study);
+        Ok(found.into_iter().find(is_own))
     }
 
     /// Where an instance of this UID is already. UIDs are unique in the world: neither an
@@ -367,10 +292,8 @@ impl Shelf {
         };
         for pair in [("instance", &instance.instance), ("series", &instance.series)] {
             let found = self.matching(change, kind, (pair.0, escape(pair.1)), 8)?;
-            let studies = found
-                .iter()
-                .filter_map(|stored| Study::of(&stored.document.as_ref()?.node().ok()?));
-            if studies.into_iter().any(|study| elsewhere(&study)) {
+            let mut studies = found.iter().filter_map(study_of);
+            if studies.any(|study| elsewhere(&study)) {
                 return Ok(Placed::Other(Failure::Elsewhere));
             }
         }
@@ -402,6 +325,10 @@ impl Shelf {
         put(change, &new_id(), None, &node, now)?;
         Ok(())
     }
+}
+
+fn study_of(stored: &Stored) -> Option<Study> {
+    Study::of(&stored.document.as_ref()?.node().ok()?)
 }
 
 enum Placed {

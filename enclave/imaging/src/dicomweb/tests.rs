@@ -1,0 +1,7 @@
+mod http;
+mod images;
+mod peers;
+mod scene;
+mod sealing;
+mod searches;
+mod storing;
