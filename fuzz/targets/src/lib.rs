@@ -3,6 +3,7 @@
 //! them. A target never fails but by a panic, which is what is looked for.
 
 pub mod corpus;
+mod imaging;
 pub mod mutate;
 pub mod run;
 mod seeds;

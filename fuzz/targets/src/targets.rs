@@ -21,11 +21,12 @@ use autoclave_base::{HexBytes, UnixTime};
 use autoclave_fhir::{Document as FhirDocument, Stamp};
 use autoclave_validate::{Context, check, operation_outcome, validate};
 
+use crate::imaging::{self, dicom, stow};
 use crate::seeds;
 
 /// 2026-11-20: within the time of everything that is genuine and lives long.
 const NOW: UnixTime = UnixTime::from_seconds(1_795_132_800);
-const READ: &str = "read";
+pub(crate) const READ: &str = "read";
 
 /// One parser.
 pub struct Target {
@@ -68,6 +69,8 @@ pub const TARGETS: &[Target] = &[
     target!(runtime, seeds::runtime, &[]),
     target!(manifest, seeds::manifest, &[]),
     target!(sealed_file, seeds::sealed_file, &[]),
+    target!(dicom, imaging::dicom_seeds, &[]),
+    target!(stow, imaging::stow_seeds, &[]),
 ];
 
 fn snp_report(bytes: &[u8]) -> &'static str {

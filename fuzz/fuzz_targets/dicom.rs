@@ -1,0 +1,6 @@
+//! libFuzzer over the target `dicom` of `fuzz/targets`, which knows what it reads. Nobody's in
+//! production. Nothing is decided here.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| autoclave_fuzz::call("dicom", bytes));
