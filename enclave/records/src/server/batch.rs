@@ -23,7 +23,7 @@ use super::read;
 use super::search::first;
 use super::session::Session;
 use super::wanted::Pairs;
-use super::write::{Body, Done, What, id_mismatch, many, write};
+use super::write::{Body, Done, OUTSIDE, What, id_mismatch, many, write};
 use crate::store::{Change, Stored, View};
 use answer::{Ended, answer};
 use links::Links;
@@ -253,10 +253,10 @@ fn changes(
     Ok(ended)
 }
 
-/// A refusal is one entry's; when the store fails, nobody knows what was stored, and nothing is.
+/// A refusal is one entry's, unless it came after something was stored: then nothing is.
 fn alone(ended: Result<Ended, Fault>) -> Result<Ended, Fault> {
     match ended {
-        Err(fault) if fault.status().is_server_error() => Err(fault),
+        Err(fault) if fault.status().is_server_error() || fault.code() == OUTSIDE => Err(fault),
         other => Ok(other.unwrap_or_else(Ended::Failed)),
     }
 }

@@ -203,6 +203,16 @@ impl<'a> Session<'a> {
         if !self.visible.admits(stored, node) || !self.is_inside(stored, node) {
             return Ok(false);
         }
+        self.is_narrowed_to(view, fence, stored)
+    }
+
+    /// Whether a stored resource is one of those that the token was narrowed to.
+    pub(crate) fn is_narrowed_to(
+        &self,
+        view: &mut View<'_>,
+        fence: &Fence,
+        stored: &Stored,
+    ) -> Result<bool, Fault> {
         if fence.narrowed.is_empty() {
             return Ok(true);
         }

@@ -256,6 +256,10 @@ impl At<'_, '_, '_, '_> {
         let updated = self.session.now;
         let put = Put { id, expected: None, document: &document, node, updated };
         let stored = self.change.put(put)?;
+        let fence = self.session.permit(action, Some(self.kind))?;
+        if !self.session.is_narrowed_to(self.change, &fence, &stored)? {
+            return Err(outside());
+        }
         self.session.stored(action, &stored);
         Ok(stored)
     }
@@ -297,6 +301,14 @@ pub(crate) fn new_id() -> Result<String, Fault> {
 /// 400: a resource says another id than its URL.
 pub(crate) fn id_mismatch() -> Fault {
     Fault::bad("record.id_mismatch", "The resource's id is not the one of its URL.").at("id")
+}
+
+/// The code of a refusal that comes after something was stored: all of the change is undone.
+pub(crate) const OUTSIDE: &str = "permission.narrowed";
+
+fn outside() -> Fault {
+    let text = "The resource is outside of what your token was narrowed to.";
+    Fault::new(StatusCode::FORBIDDEN, "forbidden", OUTSIDE, text)
 }
 
 /// There is something that this caller may not meet, and may not overwrite.

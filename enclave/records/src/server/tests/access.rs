@@ -115,6 +115,15 @@ async fn a_token_that_is_narrowed_meets_nothing_else() {
     assert_eq!(clinic.get("Observation/o3").await.code(), 200);
     let made = clinic.put("Observation/o1", &observation("o1", "1", "2-2")).await;
     assert_eq!(made.code(), 403, "what is outside is not taken in");
+    let made = clinic.put("Observation/o4", &observation("o4", "1", "1-1")).await;
+    assert_eq!((made.code(), made.problem().as_str()), (403, "permission.narrowed"));
+    let body = observation("o4", "1", "1-1");
+    let batch = format!(
+        r#"{{"resourceType":"Bundle","type":"batch","entry":[{{"resource":{body},"request":{{"method":"PUT","url":"Observation/o4"}}}}]}}"#
+    );
+    assert_eq!(clinic.post("", &batch).await.code(), 403);
+    let made = clinic.put("Observation/o4", &observation("o4", "1", "2-2")).await;
+    assert_eq!((made.code(), made.header("etag")), (201, "W/\"1\""), "nothing was left");
     assert_eq!(clinic.get("Observation/o1").await.code(), 404);
 }
 
