@@ -211,7 +211,8 @@ async fn import(world: &World, body: String) -> Answer {
 }
 
 fn ndjson(resources: &[Value]) -> String {
-    resources.iter().map(|one| format!("{one}\n")).collect()
+    let lines: Vec<String> = resources.iter().map(|one| format!("{one}\n")).collect();
+    lines.concat()
 }
 
 #[tokio::test]
