@@ -93,6 +93,9 @@ impl Instance {
         same(file.media_instance.as_deref(), &instance)?;
         same(file.media_class.as_deref(), &class)?;
         let metadata = json::metadata(&file.data, bytes);
+        if metadata.to_bytes().len() > METADATA_BYTES_MAX {
+            return Err(InstanceRefusal::Metadata);
+        }
         Ok(Self {
             study: uid(tags::STUDY_INSTANCE_UID)?,
             series: uid(tags::SERIES_INSTANCE_UID)?,

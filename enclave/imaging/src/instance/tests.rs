@@ -98,6 +98,16 @@ fn an_element_that_stands_twice_is_refused() {
 }
 
 #[test]
+fn metadata_beyond_its_bound_is_refused() {
+    let mut object = samples::image(ONE);
+    for at in 0..300 {
+        let tag = Tag(0x0009, 0x1000 + at);
+        samples::text(&mut object, tag, VR::LT, &"x".repeat(60_000));
+    }
+    assert_eq!(why(&samples::plain(object)), InstanceRefusal::Metadata);
+}
+
+#[test]
 fn nesting_beyond_the_bound_is_refused() {
     let mut object = samples::image(ONE);
     for _ in 0..=dataset::NESTING_MAX {
