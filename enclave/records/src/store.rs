@@ -28,7 +28,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{Manifest, Restored};
+pub use backup::{Drill, Manifest, Restored};
 pub use blobs::{Blob, PART_BYTES_MAX};
 pub use change::Change;
 pub use error::StoreError;
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Changes all or nothing: durable when it returns. Changes that come together share one
-    /// commit.
+    /// commit. `work` must not change through the store itself: it would wait for its own end.
     pub fn change<T, E: From<StoreError>>(
         &self,
         tenant: Tenant,

@@ -3,6 +3,7 @@
 //! that after an erasing the old one can be thrown away and the records of everybody else
 //! still come back. What a backup holds is said at its end, and compared when it is read.
 
+mod drill;
 mod frames;
 mod read;
 mod tables;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::sql::{Sql, first};
 use super::{Store, StoreError};
 use autoclave_base::Digest;
+pub use drill::Drill;
 use frames::Writer;
 pub use read::Restored;
 use tables::{KEYS, RECORDS, TableOf};

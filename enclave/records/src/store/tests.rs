@@ -50,6 +50,7 @@ suite! {
     erasing::after_a_crash_in_an_erasing_the_root_is_the_databases,
     keeping::blobs_are_kept_once_for_each_patient_and_in_parts,
     keeping::a_backup_comes_back_without_those_who_were_erased_since,
+    keeping::a_drill_opens_everything_and_compares_counts_and_heads,
     keeping::a_backup_that_was_altered_or_cut_off_restores_nothing,
     keeping::neither_database_nor_backup_shows_what_was_planted,
     faults::a_program_with_another_index_makes_it_anew,

@@ -173,6 +173,18 @@ fn a_full_disk_leaves_whole_changes_and_room_makes_it_go_on() {
 }
 
 #[test]
+fn a_question_without_end_is_stopped_and_the_next_one_answered() {
+    let place = sqlite();
+    let store = place.open();
+    hospital(&store);
+    let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+         SELECT count(*) FROM n";
+    let answer = store.read(OURS, |view| crate::store::sql::number(view.sql, endless, &[]));
+    assert_eq!(answer, Err(StoreError::TooCostly));
+    assert_eq!(ids(&store, patient(), &autoclave_search::Filter::Everything).len(), 3);
+}
+
+#[test]
 fn an_older_file_has_fewer_changes() {
     let place = sqlite();
     let store = place.open();

@@ -87,6 +87,18 @@ pub(super) fn a_backup_comes_back_without_those_who_were_erased_since(place: &Pl
     assert_eq!(twice.err(), Some(StoreError::Occupied));
 }
 
+pub(super) fn a_drill_opens_everything_and_compares_counts_and_heads(place: &Place) {
+    let store = place.open();
+    hospital(&store);
+    let folder = place.folder.path();
+    let manifest = store.backup(folder, Some("head".to_owned())).unwrap();
+    let scratch = place.another();
+    let options = Options { roots: place.roots.clone(), ..scratch.options() };
+    let drill = Store::drill(options, folder, Some("head")).unwrap();
+    assert!(drill.is_whole() && drill.is_head_known);
+    assert_eq!((drill.opened, drill.counts), (15, manifest.counts));
+}
+
 pub(super) fn a_backup_that_was_altered_or_cut_off_restores_nothing(place: &Place) {
     let store = place.open();
     hospital(&store);
