@@ -198,6 +198,12 @@ impl<'a> Planner<'a> {
         self.dialect.list(self.values.len())
     }
 
+    /// A list, as a table of this name.
+    fn table(&mut self, values: Vec<i64>, name: &str) -> String {
+        self.values.push(Value::Ints(values));
+        self.dialect.table(self.values.len(), name)
+    }
+
     /// How many rows a statement yields, up to a limit. It has values of its own.
     fn probe(
         &mut self,

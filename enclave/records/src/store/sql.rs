@@ -37,6 +37,15 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
+    /// The members of the list that is value number `at`, as a table of this name with the
+    /// column `value`: for what is to be looked up one by one.
+    pub(super) fn table(self, at: usize, name: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_each(?{at}) {name}"),
+            Self::Postgres => format!("unnest(?{at}::bigint[]) AS {name} (value)"),
+        }
+    }
+
     /// The members of the list that is value number `at`, as a subquery.
     pub(super) fn list(self, at: usize) -> String {
         match self {

@@ -105,8 +105,14 @@ impl Planner<'_> {
             }
             Filter::Compartment { patient } => Ok((self.by_compartment(*patient), false)),
             Filter::Keys(keys) => {
-                let list = self.list(keys.clone());
-                Ok((self.by_resource(|of| format!("{of}.key IN ({list})")), false))
+                let mut keys = keys.clone();
+                keys.sort_unstable();
+                keys.dedup();
+                let name = self.alias();
+                let list = self.table(keys, &name);
+                let mut source = self.by_resource(|of| format!("{of}.key = {name}.value"));
+                source.from = format!("{list} CROSS JOIN {}", source.from);
+                Ok((source, false))
             }
             Filter::Updated { from, to } => {
                 let from = self.int(from.unwrap_or(i64::MIN));
