@@ -5,6 +5,7 @@
 
 mod condition;
 mod lead;
+mod many;
 
 use autoclave_fhir::Kind;
 use autoclave_search::Filter;

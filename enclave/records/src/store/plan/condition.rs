@@ -19,7 +19,7 @@ impl Planner<'_> {
             Filter::Everything => "0 = 0".to_owned(),
             Filter::Nothing => "0 = 1".to_owned(),
             Filter::All(parts) => self.joined(parts, " AND ", "0 = 0", row, resource),
-            Filter::Any(parts) => self.joined(parts, " OR ", "0 = 1", row, resource),
+            Filter::Any(parts) => self.any_of(parts, row, resource),
             Filter::Not(part) => format!("NOT {}", self.condition(part, row, resource)),
             Filter::Term { parameter, term, system } => {
                 self.has_term(*parameter, *term, *system, row)

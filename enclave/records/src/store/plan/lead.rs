@@ -126,11 +126,7 @@ impl Planner<'_> {
                 let rows = format!("SELECT DISTINCT {of}.row AS row FROM span {of} WHERE {bounds}");
                 Ok((self.by_rows(&rows), true))
             }
-            Filter::Any(parts) => {
-                let rows = parts.iter().map(|part| self.rows_of(part, kinds));
-                let rows = rows.collect::<Result<Vec<_>, _>>()?;
-                Ok((self.by_rows(&rows.join(" UNION ")), true))
-            }
+            Filter::Any(parts) => Ok((self.rows_of_any(parts, kinds)?, true)),
             Filter::Chain { parameter, kinds: targets, target } => {
                 Ok((self.by_chain(*parameter, targets, target)?, true))
             }
@@ -151,7 +147,7 @@ impl Planner<'_> {
     }
 
     /// What a condition yields, as a subquery.
-    fn rows_of(&mut self, part: &Filter, kinds: &[Kind]) -> Result<String, StoreError> {
+    pub(super) fn rows_of(&mut self, part: &Filter, kinds: &[Kind]) -> Result<String, StoreError> {
         let source = self.source(kinds, part, false, Use::All)?;
         Ok(format!("SELECT {} AS row {}", source.row, source.clauses()))
     }
@@ -201,7 +197,7 @@ impl Planner<'_> {
         }
     }
 
-    fn by_rows(&mut self, rows: &str) -> Source {
+    pub(super) fn by_rows(&mut self, rows: &str) -> Source {
         let of = self.alias();
         Source {
             from: format!("({rows}) {of}"),

@@ -54,6 +54,14 @@ pub(super) fn terms_systems_and_their_combinations(place: &Place) {
     assert_eq!(find(&Filter::All(vec![b.clone(), present(code, false)])), "b1 b2 b3 b4");
     assert_eq!(find(&not(present(parameter("Observation", "date"), true))), "");
     assert_eq!(find(&not(present(parameter("Observation", "subject"), false))), "");
+    // As many alternatives as a query may have, of terms and of spans.
+    let other = |term| Filter::Term { parameter: code, term, system: None };
+    let many = Filter::Any((0..4_096).map(other).chain([with(system)]).collect());
+    assert_eq!(find(&many), "a2 a4 b2 b4 c2 c4");
+    assert_eq!(find(&Filter::All(vec![b.clone(), many.clone()])), "b2 b4");
+    assert_eq!(find(&Filter::All(vec![b.clone(), not(many)])), "b1 b3");
+    let spans = (0..1_100).map(|at| dates(Some(f64::from(at) + 3.0), None));
+    assert_eq!(find(&Filter::Any(spans.collect())), "a3 a4 b3 b4 c3 c4");
     let key = store.blind().reference(observation(), "c3");
     assert_eq!(find(&Filter::Keys(vec![key, 5])), "c3");
     assert_eq!(find(&Filter::All(vec![b, not(Filter::Keys(vec![key]))])), "b1 b2 b3 b4");
