@@ -49,7 +49,10 @@ use paging::Pager;
 
 pub use caller::{Access, Action, Caller, Granted, Guard, Refused, SUBJECTS_MAX, Scopes};
 pub(crate) use instant::{http_date, instant};
-pub(crate) use wanted::pairs;
+pub(crate) use provenance::leave_of;
+pub(crate) use session::Session;
+pub(crate) use terms::KnownTerms;
+pub(crate) use wanted::{Wanted, pairs};
 
 pub use fault::{CODE_SYSTEM, Fault, one_issue};
 pub use message::{FhirRequest, FhirResponse};

@@ -238,7 +238,11 @@ impl Visible {
     /// of chains as well. Every filter of a search or count goes through here.
     #[must_use]
     pub fn narrow(&self, kind: Kind, filter: Filter) -> Filter {
-        self.guard.narrow(kind, filter)
+        if self.withholds_provenance(kind) {
+            Filter::Nothing
+        } else {
+            self.guard.narrow(kind, filter)
+        }
     }
 
     /// Whether [`Visible::admits`] must look into a resource; where not, any tree will do.
@@ -257,11 +261,19 @@ impl Visible {
             }
             self.glass.store(true, Ordering::Relaxed);
         }
+        if self.withholds_provenance(stored.kind) {
+            return false;
+        }
         let Some(owner) = stored.owner else { return true };
         if self.sight.hidden.owners.binary_search(&owner).is_ok() {
             return false;
         }
         let Some(rules) = self.sight.partly.get(&owner) else { return true };
+        // It names what it speaks of, and nobody opens that here.
+        let is_hearsay = stored.kind == Kind::known("Provenance");
+        if is_hearsay && self.asker.purpose != Purpose::BreakTheGlass {
+            return false;
+        }
         let about = About { kind: stored.kind, id: &stored.id, node };
         match rules.decide(&self.asker, &about) {
             Decision::Permit => true,
@@ -271,6 +283,11 @@ impl Visible {
             }
             Decision::Deny => false,
         }
+    }
+
+    /// Whether resources are withheld by label that a provenance may name.
+    fn withholds_provenance(&self, kind: Kind) -> bool {
+        !self.guard.is_empty() && kind == Kind::known("Provenance")
     }
 
     /// Whether something was shown that consent or clearance would have hidden.

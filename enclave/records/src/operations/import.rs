@@ -85,7 +85,7 @@ impl Import {
             self.release(&job)?;
             return Ok(None);
         };
-        let done = batch::store(server, &caller, &job, &lines, now)?;
+        let done = batch::store(server, &caller, &job, &lines)?;
         if !done.errors.is_empty() {
             self.vault.put(&job::errors(id, job.batch), &done.errors)?;
         }

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use autoclave_fhir::Kind;
 use autoclave_fhir::json::Node;
 use autoclave_record::consent::Act;
-use autoclave_search::{Context, Filter, Handling, NoTerms, Page, Query, Scope, parse};
+use autoclave_search::{Context, Filter, Handling, Page, Query, Scope, parse};
 
 use super::run::fault;
-use crate::server::{Access, Action, Caller, Fault, Granted, SUBJECTS_MAX, Server};
+use crate::server::{Access, Action, Caller, Fault, Granted, KnownTerms, SUBJECTS_MAX, Server};
 use crate::store::Stored;
 use crate::visible::Visible;
 
@@ -53,7 +53,7 @@ impl Reach {
             handling: Handling::Strict,
             now: self.now,
             bases: &self.server.settings().bases,
-            terms: &NoTerms,
+            terms: &KnownTerms,
         };
         parse(&Scope { kind, compartment: None }, pairs, &context)
             .map_err(|_| Fault::bad("search.refused", "The query is not understood."))

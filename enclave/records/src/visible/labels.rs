@@ -74,6 +74,10 @@ pub(super) fn labelled(store: &Store, kind: Kind, system: &str, code: &str) -> O
 pub(super) struct Guard(Vec<(Kind, Filter)>);
 
 impl Guard {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn narrow(&self, kind: Kind, filter: Filter) -> Filter {
         if self.0.is_empty() { filter } else { self.without(&[kind], self.inside(filter)) }
     }

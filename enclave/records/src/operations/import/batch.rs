@@ -11,9 +11,10 @@ use autoclave_validate::check;
 use super::super::run::fault;
 use super::job::Job;
 use super::source::Lines;
-use crate::server::{Caller, Fault, SUBJECTS_MAX, Server, instant, one_issue};
+use crate::server::{
+    Action, Caller, Fault, SUBJECTS_MAX, Server, Session, Wanted, instant, leave_of, one_issue,
+};
 use crate::store::{Change, Put, StoreError};
-use crate::visible::Touched;
 
 /// What became of a batch.
 #[derive(Default)]
@@ -40,24 +41,23 @@ pub(super) fn store(
     caller: &Caller,
     job: &Job,
     lines: &Lines,
-    now: i64,
 ) -> Result<Done, Fault> {
     let mut done = Done::default();
     let rows = rows(job, lines, &mut done);
-    match put(server, caller, &rows, now) {
+    match put(server, caller, &rows) {
         Ok(kept) => done.add(kept),
-        Err(error) if is_of_one(error) => {
+        Err(Stopped::Store(error)) if is_of_one(error) => {
             for row in rows.chunks(1) {
-                match put(server, caller, row, now) {
+                match put(server, caller, row) {
                     Ok(kept) => done.add(kept),
-                    Err(error) if is_of_one(error) => {
+                    Err(Stopped::Store(error)) if is_of_one(error) => {
                         done.refuse(row[0].number, error.code(), "The store refuses it.", None);
                     }
-                    Err(error) => return Err(fault(error)),
+                    Err(stopped) => return Err(stopped.into()),
                 }
             }
         }
-        Err(error) => return Err(fault(error)),
+        Err(stopped) => return Err(stopped.into()),
     }
     Ok(done)
 }
@@ -108,10 +108,37 @@ fn row<'a>(job: &Job, kind: Option<&str>, number: u64, text: &'a [u8]) -> Result
     Ok(Row { number, id, document, node })
 }
 
-fn put(server: &Server, caller: &Caller, rows: &[Row<'_>], now: i64) -> Result<Kept, StoreError> {
-    let mut touched = Touched::default();
-    let kept = server.store().change(caller.tenant, |change| {
-        let mut kept = Kept::default();
+/// Why rows were not stored.
+enum Stopped {
+    Store(StoreError),
+    Server(Fault),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Server(fault)
+    }
+}
+
+impl From<Stopped> for Fault {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Store(error) => fault(error),
+            Stopped::Server(fault) => fault,
+        }
+    }
+}
+
+fn put(server: &Server, caller: &Caller, rows: &[Row<'_>]) -> Result<Kept, Stopped> {
+    let session = Session::new(server, caller, "", Wanted::default())?;
+    let kept = server.store().change::<_, Stopped>(caller.tenant, |change| {
+        let (mut kept, mut all) = (Kept::default(), Vec::new());
         for row in rows {
             if is_there(change, row)? {
                 kept.unchanged += 1;
@@ -122,16 +149,18 @@ fn put(server: &Server, caller: &Caller, rows: &[Row<'_>], now: i64) -> Result<K
                 expected: None,
                 document: &row.document,
                 node: &row.node,
-                updated: now,
+                updated: session.now,
             };
             let stored = change.put(put)?;
-            touched.note(&stored);
+            session.stored(Action::Operation("import"), &stored);
             kept.subjects.extend(stored.owner);
             kept.stored += 1;
+            all.push(stored);
         }
-        Ok::<_, StoreError>(kept)
+        leave_of(&session, change, all.iter())?;
+        Ok(kept)
     })?;
-    server.consents().refresh(caller.tenant, &touched)?;
+    session.committed()?;
     Ok(kept)
 }
 

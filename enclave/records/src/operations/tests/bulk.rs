@@ -234,6 +234,8 @@ async fn lines_are_imported_and_wrong_ones_are_said() {
     assert!(errors.text.contains("line 3") && errors.text.contains("line 4"), "{}", errors.text);
     assert!(!errors.text.contains("Zquorn"));
     assert_eq!(world.get(&chief(), "Patient/a").await.status, 200);
+    let provenance = world.get(&chief(), "Provenance?target=Patient/a&_summary=count").await;
+    assert_eq!(provenance.json()["total"], 1, "{}", provenance.text);
     assert_eq!(world.get(&chief(), "Patient?family=Noid&_summary=count").await.json()["total"], 1);
 }
 

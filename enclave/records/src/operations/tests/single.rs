@@ -134,3 +134,43 @@ async fn erasing_is_confirmed_and_leaves_nothing() {
     assert_eq!(world.get(&chief(), "Patient/b").await.status, 200);
     assert_eq!(world.post(&chief(), "Patient/none/$erase", &confirm("none")).await.status, 404);
 }
+
+#[tokio::test]
+async fn validation_knows_the_profiles_of_us_core() {
+    let world = World::new();
+    let nameless = json!({"resourceType": "Patient", "gender": "female",
+        "identifier": [{"system": "urn:mrn", "value": "1"}]});
+    let profile = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
+    let base = world.post(&clinician(), "Patient/$validate", &nameless).await;
+    assert!(!base.text.contains("\"error\""), "{}", base.text);
+    let path = format!("Patient/$validate?profile={profile}");
+    let told = world.post(&clinician(), &path, &nameless).await;
+    assert!(told.text.contains("\"error\"") && told.text.contains("Patient.name"), "{}", told.text);
+}
+
+#[tokio::test]
+async fn a_view_is_a_table_of_what_the_caller_may_meet() {
+    let world = World::new();
+    world.put(&patient("a", "Okonkwo")).await;
+    world.put(&patient("b", "Moss")).await;
+    let view = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "_format", "valueCode": "csv"},
+        {"name": "viewResource", "resource": {"resourceType": "ViewDefinition", "status": "active",
+            "name": "people", "resource": "Patient", "select": [{"column": [
+                {"name": "id", "path": "getResourceKey()"},
+                {"name": "family", "path": "name.first().family"}]}]}}]});
+    let run = async || world.post(&clinician(), "$viewdefinition-run", &view).await;
+    let table = run().await;
+    assert_eq!(table.status, 200, "{}", table.text);
+    assert!(table.header("content-type").starts_with("text/csv"));
+    let lines: Vec<&str> = table.text.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[0], "id,family");
+    assert!(table.text.contains("Okonkwo") && table.text.contains("Moss"));
+    world.put(&consent("b", &json!({"type": "deny"}))).await;
+    let table = run().await;
+    assert!(table.text.contains("Okonkwo") && !table.text.contains("Moss"), "{}", table.text);
+    let broken = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "viewResource", "resource": {"resourceType": "ViewDefinition", "resource": "Patient"}}]});
+    assert_eq!(world.post(&clinician(), "$viewdefinition-run", &broken).await.status, 422);
+}

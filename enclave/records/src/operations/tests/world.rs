@@ -103,7 +103,7 @@ impl World {
         .unwrap();
         let settings = ServerSettings {
             bases: vec![BASE.into()],
-            provenance: false,
+            provenance: true,
             references_must_exist: false,
             security: Vec::new(),
             paging_key: Secret::new([9; 32]),
