@@ -1,5 +1,5 @@
 //! Filters of many alternatives: a value set's codes, the keys of a page of matches. The
-//! store's. SQLite reads no expression deeper than 1,000 and no union of more than 500: terms
+//! store's. `SQLite` reads no expression deeper than 1,000 and no union of more than 500: terms
 //! of one parameter become one list, and what is left a tree.
 
 use autoclave_fhir::Kind;
