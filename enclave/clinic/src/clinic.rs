@@ -13,6 +13,7 @@ use autoclave_cell::Refusal;
 use autoclave_cell::cache::Cache;
 use autoclave_cell::policy::{PolicyBook, PolicyError};
 use autoclave_fhir::Kind;
+use autoclave_imaging::Dicomweb;
 use autoclave_ledger::{Event, Pseudonym};
 use autoclave_records::operations::Operations;
 use autoclave_records::server::Server;
@@ -74,6 +75,7 @@ pub struct Clinic {
     pub(crate) rules: Arc<PolicyBook>,
     pub(crate) records: Records,
     pub(crate) server: Server,
+    pub(crate) imaging: Dicomweb,
     pub(crate) operations: Operations,
     pub(crate) model: ModelName,
     pub(crate) places: Places,
@@ -100,12 +102,17 @@ impl Clinic {
         let rules = Arc::new(permit::load(&settings.policy.rules)?);
         let pseudonyms = store.keys().pseudonyms().clone();
         let guard = Arc::new(RulesGuard::new(rules.clone(), outside.clone(), pseudonyms));
-        let server = fhir::server(&settings.smart, records.clone(), guard, &operations, &store);
+        let server =
+            fhir::server(&settings.smart, records.clone(), guard.clone(), &operations, &store);
+        let blobs = Arc::new(records.clone());
+        let (consents, images) = (server.consents().clone(), settings.imaging.to_settings());
+        let imaging = Dicomweb::new(records.clone(), consents, blobs, guard, images);
         Ok(Arc::new(Self {
             store,
             rules,
             records,
             server,
+            imaging,
             operations,
             bodies: Semaphore::new(BODIES_MAX),
             model: settings.diagnosis.model.clone(),
@@ -169,7 +176,12 @@ impl Clinic {
 
     /// The base of the FHIR server as clients know it.
     pub(crate) fn fhir_base(&self) -> String {
-        format!("{}/fhir", self.smart.base().unwrap_or_default())
+        format!("{}/fhir", self.base())
+    }
+
+    /// Where clients reach the clinic.
+    pub(crate) fn base(&self) -> String {
+        self.smart.base().unwrap_or_default().to_owned()
     }
 
     /// A place for a large body, where the request announces one or does not say.

@@ -1,6 +1,8 @@
 //! The clinic's part of its measured configuration. The platform vendor's and the
 //! hospital's. No secret stands in it, and no field is unknown.
 
+use std::collections::BTreeMap;
+
 use autoclave_attest::jwk::Thumbprint;
 use autoclave_base::ids::{KeyName, ModelName, WorkloadName};
 use autoclave_cell::cache::CacheConfig;
@@ -25,6 +27,33 @@ pub struct Settings {
     /// `[smart]`; no applications where it is left out.
     #[serde(default)]
     pub smart: crate::smart::SmartSettings,
+    /// `[imaging]`; images of known patients only where it is left out.
+    #[serde(default)]
+    pub imaging: ImagingSettings,
+}
+
+/// `[imaging]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagingSettings {
+    /// Issuer of Patient ID (0010,0021) and the identifier's system that it means.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, String>,
+    /// The system where an image names no issuer.
+    pub system: Option<String>,
+    /// Whether an image of an unknown patient makes one.
+    #[serde(default)]
+    pub creates: bool,
+}
+
+impl ImagingSettings {
+    /// As the server of images takes them.
+    pub(crate) fn to_settings(&self) -> autoclave_imaging::Settings {
+        let issuers = self.issuers.clone().into_iter().collect();
+        let (system, creates) = (self.system.clone(), self.creates);
+        let identities = autoclave_imaging::Identities { issuers, system, creates };
+        autoclave_imaging::Settings { identities, ..autoclave_imaging::Settings::default() }
+    }
 }
 
 /// `[broker]`

@@ -6,6 +6,7 @@ mod caller;
 mod diagnosis;
 mod fhir;
 mod form;
+mod imaging;
 mod intake;
 mod records;
 mod session;
@@ -42,6 +43,7 @@ pub fn routes(clinic: Arc<Clinic>) -> Router {
         .route("/fhir", any(fhir::serve))
         .route("/fhir/", any(fhir::serve))
         .route("/fhir/{*path}", any(fhir::serve))
+        .route("/dicom-web/{*path}", any(imaging::serve).layer(limits::streaming()))
         .route("/fhir/.well-known/smart-configuration", get(smart::configuration))
         .merge(smart::routes())
         .layer(map_response(uncached))

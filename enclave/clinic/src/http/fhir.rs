@@ -20,6 +20,8 @@ use crate::Clinic;
 use crate::fhir::{self, audit};
 use crate::smart::{Access, Bearer, Holder};
 
+/// Where it is mounted.
+const BASE: &str = "/fhir";
 /// Largest body: a bundle of some ten thousand resources.
 pub(crate) const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bodies up to this size need no place: a resource with an attachment of its own.
@@ -57,15 +59,13 @@ pub(super) async fn serve(State(clinic): State<Arc<Clinic>>, request: Request) -
 
 async fn answer(clinic: &Arc<Clinic>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let path = path(parts.uri.path()).ok_or(NO_PATH)?;
+    let path = path(BASE, parts.uri.path(), PARTS_MAX).ok_or(NO_PATH)?;
     let caller = match path.first().map(String::as_str) {
         // What the server is and how to sign in is said to everybody.
         Some("metadata" | "openapi.json") => fhir::nobody(),
         _ => established(clinic, &mut parts).await?,
     };
-    if caller.purpose == Purpose::BreakTheGlass {
-        break_glass(clinic, &parts, &caller).await?;
-    }
+    if_glass_breaks(clinic, &parts, &caller).await?;
     let _if_large = clinic.large_body(&parts.headers, SMALL_BYTES_MAX).await?;
     let body = whole(body).await?;
     let query = parts.uri.query().map(str::to_owned);
@@ -73,7 +73,7 @@ async fn answer(clinic: &Arc<Clinic>, request: Request) -> Result<Response, Refu
         let (path, query) = (path[1..].to_vec(), query.unwrap_or_default());
         return audit::answer(clinic, &caller, &parts.method, &path, &query).await;
     }
-    let base = base(clinic, &parts);
+    let base = base(clinic, &parts, BASE);
     let erased = erased(&parts, &path);
     let (method, headers) = (parts.method, parts.headers);
     let request = FhirRequest { method, path, query, headers, body, base };
@@ -94,22 +94,22 @@ fn erased(parts: &Parts, path: &[String]) -> Option<String> {
 
 /// The base as this client knows it: a relay on the client's own machine says where it is
 /// reached, so that links lead back to it. Nobody else ever sees them.
-fn base(clinic: &Clinic, parts: &Parts) -> String {
+pub(super) fn base(clinic: &Clinic, parts: &Parts, mount: &str) -> String {
     let relayed = || {
         let (how, host) = (only(parts, "x-forwarded-proto")?, only(parts, "x-forwarded-host")?);
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
         let fits = ["http", "https"].contains(&how) && host.bytes().all(is_host);
-        (fits && !host.is_empty()).then(|| format!("{how}://{host}/fhir"))
+        (fits && !host.is_empty()).then(|| format!("{how}://{host}"))
     };
-    relayed().unwrap_or_else(|| clinic.fhir_base())
+    format!("{}{mount}", relayed().unwrap_or_else(|| clinic.base()))
 }
 
-/// The parts of the path behind `/fhir`, without percents.
-fn path(path: &str) -> Option<Vec<String>> {
-    let rest = path.strip_prefix("/fhir")?;
+/// The parts of the path behind a mount, without percents.
+pub(super) fn path(mount: &str, path: &str, parts_max: usize) -> Option<Vec<String>> {
+    let rest = path.strip_prefix(mount)?;
     let parts = rest.split('/').filter(|part| !part.is_empty());
     let parts: Option<Vec<_>> = parts.map(decoded).collect();
-    parts.filter(|parts| parts.len() <= PARTS_MAX)
+    parts.filter(|parts| parts.len() <= parts_max)
 }
 
 fn decoded(part: &str) -> Option<String> {
@@ -137,7 +137,10 @@ async fn whole(body: Body) -> Result<Bytes, Refusal> {
 }
 
 /// Who asks: an application by its token, or staff by their session.
-async fn established(clinic: &Arc<Clinic>, parts: &mut Parts) -> Result<Caller, Refusal> {
+pub(super) async fn established(
+    clinic: &Arc<Clinic>,
+    parts: &mut Parts,
+) -> Result<Caller, Refusal> {
     let header = only(parts, header::AUTHORIZATION.as_str()).ok_or(NO_ONE)?;
     let (scheme, token) = header.split_once(' ').ok_or(NO_ONE)?;
     let is_bearer = scheme.eq_ignore_ascii_case("bearer");
@@ -174,8 +177,15 @@ fn application(clinic: &Clinic, parts: &Parts, access: &Access) -> Result<Caller
     Ok(fhir::application(access, &client.clearance, stated))
 }
 
-/// A line of its own with the reason, before anything is looked at.
-async fn break_glass(clinic: &Clinic, parts: &Parts, caller: &Caller) -> Result<(), Refusal> {
+/// Where the glass is broken, a line of its own with the reason, before anything is looked at.
+pub(super) async fn if_glass_breaks(
+    clinic: &Clinic,
+    parts: &Parts,
+    caller: &Caller,
+) -> Result<(), Refusal> {
+    if caller.purpose != Purpose::BreakTheGlass {
+        return Ok(());
+    }
     let reason = only(parts, "break-glass-reason").and_then(|code| Label::parse(code).ok());
     let reason = reason.filter(|reason| reason.as_str().len() <= 64).ok_or(GLASS)?;
     event!(WARN, "glass.broken");
@@ -227,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_path_is_read_in_parts_and_a_malformed_one_is_none() {
-        let parts = |text: &str| path(text);
+        let parts = |text: &str| path(BASE, text, PARTS_MAX);
         assert_eq!(parts("/fhir"), Some(vec![]));
         assert_eq!(parts("/fhir/Patient/7/"), Some(vec!["Patient".into(), "7".into()]));
         assert_eq!(parts("/fhir/Patient/%24match"), Some(vec!["Patient".into(), "$match".into()]));

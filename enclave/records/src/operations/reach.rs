@@ -68,7 +68,10 @@ impl Reach {
         }
         if !self.granted.narrowed.is_empty() {
             let queries = self.narrowed(kind)?;
-            all.push(Filter::Any(queries.into_iter().map(|query| query.filter).collect()));
+            all.push(match queries.is_empty() {
+                true => Filter::Nothing,
+                false => Filter::Any(queries.into_iter().map(|query| query.filter).collect()),
+            });
         }
         let filter = match all.len() {
             1 => all.remove(0),
@@ -119,8 +122,12 @@ impl Reach {
         }
     }
 
+    /// What the rules narrowed the caller to, of one type. A query that rows alone cannot decide
+    /// opens nothing: its filter means more than it does.
     fn narrowed(&self, kind: Kind) -> Result<Vec<Query>, Fault> {
         let each = self.granted.narrowed.iter();
-        each.map(|text| self.query(kind, &crate::server::pairs(text)?)).collect()
+        let queries = each.map(|text| self.query(kind, &crate::server::pairs(text)?));
+        let queries: Vec<Query> = queries.collect::<Result<_, _>>()?;
+        Ok(queries.into_iter().filter(|query| !query.needs_check()).collect())
     }
 }

@@ -113,7 +113,15 @@ fn line(
         return Ok(());
     }
     let node = document.node().map_err(|_| Fault::internal("an export's resource"))?;
-    let is_meant = queries.is_empty() || queries.iter().any(|query| query.confirms(&node));
+    // Where there are several, another one's filter may have found it.
+    let blind = reach.server.store().blind();
+    let means = |query: &Query| match queries.len() {
+        1 => query.confirms(&node),
+        _ => query
+            .means(stored.kind, &stored.id, &node, blind)
+            .unwrap_or_else(|| query.confirms(&node)),
+    };
+    let is_meant = queries.is_empty() || queries.iter().any(means);
     if is_meant && reach.tells(stored, &node) {
         // A line is one line: what its author broke over several is written anew.
         if document.bytes().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
