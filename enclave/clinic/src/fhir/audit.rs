@@ -63,13 +63,21 @@ enum Order {
     Below,
 }
 
+/// A request for audit events.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    /// Behind `AuditEvent`.
+    pub(crate) path: &'a [String],
+    pub(crate) query: &'a str,
+    /// The server's base as the client knows it.
+    pub(crate) base: String,
+}
+
 /// Answers a read or a search.
 pub(crate) async fn answer(
     clinic: &Arc<Clinic>,
     caller: &Caller,
-    method: &Method,
-    path: &[String],
-    query: &str,
+    Asked { method, path, query, base }: Asked<'_>,
 ) -> Result<Response, Refusal> {
     if method != Method::GET && method != Method::HEAD {
         return Err(READ_ONLY);
@@ -108,7 +116,7 @@ pub(crate) async fn answer(
         let event = found.events.into_iter().next().ok_or(NOT_FOUND)?;
         return Ok(fhir(&event));
     }
-    Ok(fhir(&bundle(&clinic.fhir_base(), query, found)))
+    Ok(fhir(&bundle(&base, query, found)))
 }
 
 struct Found {

@@ -70,8 +70,9 @@ async fn answer(clinic: &Arc<Clinic>, request: Request) -> Result<Response, Refu
     let body = whole(body).await?;
     let query = parts.uri.query().map(str::to_owned);
     if path.first().is_some_and(|first| first == "AuditEvent") {
-        let (path, query) = (path[1..].to_vec(), query.unwrap_or_default());
-        return audit::answer(clinic, &caller, &parts.method, &path, &query).await;
+        let (base, query) = (base(clinic, &parts), query.unwrap_or_default());
+        let asked = audit::Asked { method: &parts.method, path: &path[1..], query: &query, base };
+        return audit::answer(clinic, &caller, asked).await;
     }
     let base = base(clinic, &parts, BASE);
     let erased = erased(&parts, &path);
