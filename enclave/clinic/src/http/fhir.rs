@@ -70,7 +70,7 @@ async fn answer(clinic: &Arc<Clinic>, request: Request) -> Result<Response, Refu
     let body = whole(body).await?;
     let query = parts.uri.query().map(str::to_owned);
     if path.first().is_some_and(|first| first == "AuditEvent") {
-        let (base, query) = (base(clinic, &parts), query.unwrap_or_default());
+        let (base, query) = (base(clinic, &parts, BASE), query.unwrap_or_default());
         let asked = audit::Asked { method: &parts.method, path: &path[1..], query: &query, base };
         return audit::answer(clinic, &caller, asked).await;
     }
