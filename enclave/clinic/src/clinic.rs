@@ -174,11 +174,6 @@ impl Clinic {
         [self.pseudonym(id)].into_iter().chain(before).collect()
     }
 
-    /// The base of the FHIR server as clients know it.
-    pub(crate) fn fhir_base(&self) -> String {
-        format!("{}/fhir", self.base())
-    }
-
     /// Where clients reach the clinic.
     pub(crate) fn base(&self) -> String {
         self.smart.base().unwrap_or_default().to_owned()
