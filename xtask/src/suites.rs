@@ -96,6 +96,11 @@ pub(crate) const SUITES: &[Suite] = &[
         run: broken::rollback,
     },
     Suite {
+        name: "records",
+        what: "a hospital imported while the clinic is killed, searched, erased, found in no file",
+        run: broken::records,
+    },
+    Suite {
         name: "probe",
         what: "every published attack is refused, and the probe can fail",
         run: probe::probe,

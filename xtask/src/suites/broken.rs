@@ -50,6 +50,11 @@ pub(super) fn rollback() -> Result<Ran, String> {
     program("rollback", &[])
 }
 
+/// A hospital imported while the clinic is killed, searched, erased, looked for on the disk.
+pub(super) fn records() -> Result<Ran, String> {
+    program("records", &[])
+}
+
 /// Whether this process may look into others', as root may.
 fn reads_memory() -> bool {
     output("id", &["-u"]).is_ok_and(|id| id.trim() == "0")

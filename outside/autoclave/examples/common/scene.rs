@@ -119,6 +119,7 @@ impl Scene {
         }
         let staff = accounts::open(&layout)?;
         seed::staff(&client, &keys.administrator, &staff).await?;
+        autoclave::deploy::write_settings(&layout, &options.ports, &staff)?;
         let account = staff.first().ok_or("no account")?;
         let session = Arc::new(sign_in(&client, account).await?);
         Ok(Self { layout, keys, ports: options.ports, parties, client, session })

@@ -31,8 +31,9 @@ const ENCLAVES: [Party; 4] = [Party::Broker, Party::Clinic, Party::Diagnosis, Pa
 
 /// All of a folder.
 const WHOLE: &str = "everything";
-/// The clinic's records file and what belongs to it.
-const RECORDS: [&str; 3] = ["records.db", "records.db-wal", "records.db-shm"];
+/// The clinic's two databases, each with what belongs to it.
+const RECORDS: [[&str; 3]; 2] =
+    [["records.db", "records.db-wal", "records.db-shm"], ["fhir.db", "fhir.db-wal", "fhir.db-shm"]];
 
 /// A witness that runs; ends when dropped.
 struct Witness {
@@ -139,13 +140,15 @@ async fn records(scene: &mut Scene, old: &Path, new: &Path) -> Any<()> {
     for party in [Party::Attestor, Party::Broker, Party::Edge, Party::Diagnosis] {
         scene.parties.restart(party).await?;
     }
-    let put = |scene: &Scene, from: &Path| -> Any<()> {
-        RECORDS.iter().try_for_each(|part| put_back(scene, Party::Clinic, from, part))
-    };
-    put(scene, old)?;
-    refused(scene, Party::Clinic, "state.rolled_back").await?;
-    say("clinic: records.db from before: state.rolled_back");
-    put(scene, new)?;
+    for database in RECORDS {
+        let put = |scene: &Scene, from: &Path| -> Any<()> {
+            database.iter().try_for_each(|part| put_back(scene, Party::Clinic, from, part))
+        };
+        put(scene, old)?;
+        refused(scene, Party::Clinic, "state.rolled_back").await?;
+        say(format_args!("clinic: {} from before: state.rolled_back", database[0]));
+        put(scene, new)?;
+    }
     scene.parties.restart(Party::Clinic).await?;
     say("the newest copies start");
     Ok(())

@@ -367,7 +367,8 @@ fn seal_model(layout: &Layout, model: &Path) -> Outcome<Digest> {
     }
 }
 
-fn write_settings(layout: &Layout, ports: &Ports, accounts: &[Account]) -> Outcome {
+/// Writes what the client's folder says of where the parties are and who asks.
+pub fn write_settings(layout: &Layout, ports: &Ports, accounts: &[Account]) -> Outcome {
     let user = accounts.first().map(|account| account.user.clone()).unwrap_or_default();
     let settings = ClientSettings { address: configs::address(ports), user };
     let base = smart::base(ports);
