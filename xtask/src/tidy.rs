@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outside", &["protocol", "outside", "enclave/device", "enclave/tpm"]),
     ("world", &["protocol", "enclave", "outside", "world"]),
     ("xtask", &[]),
-    ("fuzz", &["protocol"]),
+    ("fuzz", &["protocol", "enclave/imaging"]),
 ];
 
 /// The one file of ours that may hold `unsafe` code.

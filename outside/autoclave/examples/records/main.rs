@@ -28,7 +28,7 @@ use tokio::time::sleep;
 /// How often the clinic is killed while the import runs.
 const KILLS: u32 = 6;
 /// Between two of them: long enough for some bundles, too short for all.
-const BETWEEN: Duration = Duration::from_millis(900);
+const BETWEEN: Duration = Duration::from_millis(150);
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::main]

@@ -48,27 +48,6 @@ pub(crate) fn all() -> Vec<Event> {
             token: Some(digest),
         },
         Event::Refusals { operation: label("attest"), count: 7 },
-        Event::Access {
-            actor: label("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f"),
-            role: label("clerk"),
-            action: label("read"),
-            resource: label("ImagingStudy"),
-            subject: Some(Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)),
-            purpose: Some(label("TREAT")),
-            decision: Decision::Granted,
-            rules: vec![label("clerk.read")],
-        },
-        Event::Records {
-            actor: label("autoclave-cli"),
-            role: label("system"),
-            action: label("search"),
-            resource: label("Observation"),
-            subjects: vec![Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)],
-            count: 20,
-            purpose: label("TREAT"),
-            decision: Decision::Granted,
-            rules: vec![label("application-records")],
-        },
         Event::Result {
             model: ModelName::parse("brain-mri").unwrap(),
             model_digest: digest,
@@ -90,9 +69,37 @@ pub(crate) fn all() -> Vec<Event> {
         },
     ]
     .into_iter()
+    .chain(of_records())
     .chain(of_keys())
     .chain(of_guests())
     .collect()
+}
+
+/// The events of records.
+fn of_records() -> Vec<Event> {
+    vec![
+        Event::Access {
+            actor: label("6f2c1e0a-9d43-4b1e-8f6a-0a1b2c3d4e5f"),
+            role: label("clerk"),
+            action: label("read"),
+            resource: label("ImagingStudy"),
+            subject: Some(Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)),
+            purpose: Some(label("TREAT")),
+            decision: Decision::Granted,
+            rules: vec![label("clerk.read")],
+        },
+        Event::Records {
+            actor: label("autoclave-cli"),
+            role: label("system"),
+            action: label("search"),
+            resource: label("Observation"),
+            subjects: vec![Pseudonym::of(&autoclave_base::Secret::new([1; 32]), &1_u8)],
+            count: 20,
+            purpose: label("TREAT"),
+            decision: Decision::Granted,
+            rules: vec![label("application-records")],
+        },
+    ]
 }
 
 /// The events of institutions' keys.
