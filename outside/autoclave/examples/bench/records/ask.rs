@@ -109,7 +109,7 @@ pub(super) fn all<'a>(
         paths: vec!["/Patient".to_owned()],
         body: known.single.clone(),
         expected: 201,
-        contains: "",
+        contains: "\"Patient\"",
     };
     vec![
         ("read by id", get(each(&known.observations, "/Observation/", ""), "\"Observation\"")),
