@@ -44,7 +44,21 @@ pub(super) struct Unfit {
     pub(super) why: Unusable,
 }
 
-/// All files that are named, and those in folders that are, in the order of their names.
+/// How files begin whose resources others refer to, often by identifier: these come first.
+const FIRST: [&str; 9] = [
+    "hospitalInformation",
+    "practitionerInformation",
+    "Organization.",
+    "Location.",
+    "Practitioner.",
+    "PractitionerRole.",
+    "Patient.",
+    "RelatedPerson.",
+    "Encounter.",
+];
+
+/// All files that are named, and those in folders that are: first those that others refer to,
+/// then the rest, each in the order of their names.
 pub(super) fn find(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
@@ -76,12 +90,17 @@ fn within(folder: &Path) -> Outcome<Vec<PathBuf>> {
             files.push(path);
         }
     }
-    files.sort();
+    files.sort_by_cached_key(|path| (rank(path), path.clone()));
     below.sort();
     for folder in below {
         files.extend(within(&folder)?);
     }
     Ok(files)
+}
+
+fn rank(path: &Path) -> usize {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    FIRST.iter().position(|begin| name.starts_with(begin)).unwrap_or(FIRST.len())
 }
 
 fn form(path: &Path) -> Option<Form> {
@@ -210,11 +229,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("sub")).unwrap();
-        for name in ["b.json", "a.ndjson", "notes.txt", "sub/c.csv"] {
+        let names = ["b.json", "a.ndjson", "Patient.000.ndjson", "Organization.ndjson"];
+        for name in names.into_iter().chain(["notes.txt", "sub/c.csv"]) {
             fs::write(path(name), b"").unwrap();
         }
         let found = find(&[folder.path().to_owned()]).unwrap();
-        assert_eq!(found, [path("a.ndjson"), path("b.json"), path("sub/c.csv")]);
+        let first =
+            ["Organization.ndjson", "Patient.000.ndjson", "a.ndjson", "b.json", "sub/c.csv"];
+        assert_eq!(found, first.map(path));
         assert_eq!(find(&[path("notes.txt")]).unwrap_err().code(), "import.unknown_form");
     }
 }
