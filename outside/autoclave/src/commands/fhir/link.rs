@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use autoclave_base::UnixTime;
 use autoclave_client::Client;
 use autoclave_client::clock::now;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -99,8 +99,22 @@ impl Link {
     }
 
     /// Sends a request to a path below the base (empty: the base itself), and reads the answer:
-    /// its status and its body.
+    /// its status and its body. A clinic that started anew knows no token from before: where
+    /// it refuses ours, it is asked for another one, once.
     pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Outcome<(u16, Vec<u8>)> {
+        let (status, answer) = self.send_once(method.clone(), path, body).await?;
+        if status != StatusCode::UNAUTHORIZED.as_u16() {
+            return Ok((status, answer));
+        }
+        self.send_once(method, path, body).await
+    }
+
+    async fn send_once(
         &self,
         method: Method,
         path: &str,
@@ -122,7 +136,12 @@ impl Link {
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token().await?));
         let bearer = bearer.map_err(|error| unsendable(&error))?;
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
-        self.exchange(request).await
+        let response = self.exchange(request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            // It cannot be sent again; the next one goes with another token.
+            *self.token.lock().await = None;
+        }
+        Ok(response)
     }
 
     async fn exchange(&self, mut request: Request<Body>) -> Outcome<Response<Incoming>> {
