@@ -68,9 +68,10 @@ impl Reach {
         }
         if !self.granted.narrowed.is_empty() {
             let queries = self.narrowed(kind)?;
-            all.push(match queries.is_empty() {
-                true => Filter::Nothing,
-                false => Filter::Any(queries.into_iter().map(|query| query.filter).collect()),
+            all.push(if queries.is_empty() {
+                Filter::Nothing
+            } else {
+                Filter::Any(queries.into_iter().map(|query| query.filter).collect())
             });
         }
         let filter = match all.len() {
