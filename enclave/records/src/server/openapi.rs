@@ -47,7 +47,7 @@ fn description(server: &Server, base: &str) -> Value {
                 "get": reading("Reads a resource.", &["id"]),
                 "put": with_id(writing(name, "Puts a resource at its id.")),
                 "patch": with_id(writing("Parameters", "Changes parts of a resource.")),
-                "delete": reading("Deletes a resource.", &["id"]),
+                "delete": deleting(&["id"]),
             }),
         );
         paths.insert(format!("/{name}/{{id}}/_history"), json!({"get": history(&["id"])}));
@@ -106,6 +106,13 @@ fn operations(server: &Server, paths: &mut Map<String, Value>) {
             paths.insert(path, json!({method: reading("An operation.", names)}));
         }
     }
+}
+
+/// What was deleted is answered without a body.
+fn deleting(names: &[&str]) -> Value {
+    let mut deleting = reading("Deletes a resource.", names);
+    deleting["responses"]["204"] = json!({"description": "Deleted, or never there."});
+    deleting
 }
 
 fn responses() -> Value {
